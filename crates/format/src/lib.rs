@@ -1,0 +1,52 @@
+//! Compiles an Nginx `log_format` once and parses lines by it into borrowed [`Hit`]s.
+//!
+//! Start from [`CompiledFormat`] (a preset, a `log_format` text, or a format detected) and
+//! [`CompiledFormat::parse_into`]. The values of a [`Hit`] are bytes of the line, still escaped as the log
+//! escapes them; [`unescape`] undoes that, and [`integer`], [`status`], [`port`], [`seconds`] and [`seconds_list`]
+//! read numbers.
+//!
+//! ```
+//! use floodmark_format::{CompiledFormat, Hit, status, unescape};
+//!
+//! let format = CompiledFormat::named("combined")?;
+//! let line = br#"192.0.2.7 - - [10/Jun/2024:06:13:21 +0000] "GET /a?b=1 HTTP/1.1" 200 512 "-" "caf\xC3\xA9""#;
+//! let mut hit = Hit::default();
+//! format.parse_into(line, &mut hit)?;
+//!
+//! assert_eq!(hit.time_us, Some(1_718_000_001_000_000));
+//! assert_eq!(hit.request.path, Some(&b"/a"[..]));
+//! let value = |name| {
+//!     let slot = format.variables().iter().position(|variable| variable.name == name)?;
+//!     hit.values[slot]
+//! };
+//! assert_eq!(value("status").and_then(status), Some(200));
+//! assert_eq!(value("http_referer"), None);
+//! assert_eq!(unescape(format.escape(), value("http_user_agent").unwrap_or_default()), "café");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Absent on purpose: I/O, allocation per line, Arrow, and any judgment about what a line means.
+
+mod detect;
+mod error;
+mod escape;
+mod format;
+mod hit;
+mod json;
+mod line;
+mod number;
+mod preset;
+mod request;
+mod step;
+mod template;
+mod time;
+mod variable;
+
+pub use detect::Detected;
+pub use error::{FormatError, LineError, LineErrorKind};
+pub use escape::{Escape, unescape};
+pub use format::CompiledFormat;
+pub use hit::Hit;
+pub use number::{integer, port, seconds, seconds_list, status};
+pub use request::RequestParts;
+pub use variable::{Kind, Variable};

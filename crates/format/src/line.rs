@@ -1,0 +1,187 @@
+//! Parses a line by the plan of its format.
+
+use crate::error::{LineError, LineErrorKind};
+use crate::hit::Hit;
+use crate::step::{End, Missing, Plan, Shape, Step, starts_with};
+
+impl Plan {
+    /// Fills `hit.values` and `hit.time_us`.
+    pub(crate) fn parse_into<'line>(
+        &self,
+        line: &'line [u8],
+        hit: &mut Hit<'line>,
+    ) -> Result<(), LineError> {
+        if !starts_with(line, &self.head) {
+            let kind = if self.head.starts_with(line) {
+                LineErrorKind::CutShort
+            } else {
+                LineErrorKind::MissingLiteral
+            };
+            return Err(LineError {
+                kind,
+                field: LineError::NO_FIELD,
+                offset: 0,
+            });
+        }
+        let mut at = self.head.len();
+        for (index, step) in self.steps.iter().enumerate() {
+            let following = &self.steps[index + 1..];
+            let end = if step.end == End::Munch && step.shape.is_time() {
+                let Some((length, time_us)) = step.shape.time(&line[at..]) else {
+                    return Err(step.misfit(line, at, None));
+                };
+                if step.is_clock {
+                    hit.time_us = Some(time_us);
+                }
+                at + length
+            } else {
+                let end = match step.end {
+                    End::Munch => step
+                        .shape
+                        .munch(&line[at..], step.missing)
+                        .map(|length| at + length),
+                    End::Quote => step.quote(following, line, at),
+                    End::Line => Some(line.len()),
+                    End::BeforeQuote { .. } | End::First { .. } | End::Last { .. } => {
+                        step.search(following, line, at)
+                    }
+                };
+                match end {
+                    Some(end) => end,
+                    None => return Err(step.misfit(line, at, None)),
+                }
+            };
+            if !starts_with(&line[end..], &step.after) {
+                return Err(step.misfit(line, at, Some(end)));
+            }
+            if step.is_first {
+                hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
+            }
+            at = end + step.after.len();
+        }
+        if at != line.len() {
+            let field = self
+                .steps
+                .last()
+                .map_or(LineError::NO_FIELD, |step| step.slot);
+            return Err(LineError::at(LineErrorKind::TrailingBytes, field, at));
+        }
+        Ok(())
+    }
+}
+
+impl Step {
+    fn value<'line>(&self, raw: &'line [u8]) -> Option<&'line [u8]> {
+        let is_missing = match self.missing {
+            Missing::Hyphen => matches!(raw, [b'-']),
+            Missing::Empty => raw.is_empty() && !matches!(self.shape, Shape::Text | Shape::Word),
+        };
+        (!is_missing).then_some(raw)
+    }
+
+    /// Why the value at `at` does not fit; `end` is where it ends without its literal.
+    #[cold]
+    fn misfit(&self, line: &[u8], at: usize, end: Option<usize>) -> LineError {
+        let stop = end.unwrap_or(at);
+        let shape_kind = match self.shape {
+            Shape::TimeLocal | Shape::TimeIso8601 | Shape::Msec => Some(LineErrorKind::BadTime),
+            Shape::Status => Some(LineErrorKind::BadStatus),
+            Shape::Digits | Shape::Decimal => Some(LineErrorKind::BadNumber),
+            Shape::Address => Some(LineErrorKind::NotAnAddress),
+            Shape::List | Shape::Word | Shape::Text => None,
+        };
+        let is_cut = match self.end {
+            End::Munch => {
+                self.after.starts_with(&line[stop..]) && (end.is_some() || stop == line.len())
+            }
+            _ => !line[at..].contains(&b'"') && self.wants_quote(),
+        };
+        if is_cut {
+            return LineError::at(LineErrorKind::CutShort, self.slot, line.len());
+        }
+        // A value that stops at its literal's first byte is whole; it is the literal that is wrong.
+        let is_whole = end.is_some() && line.get(stop) == self.after.first();
+        match shape_kind {
+            Some(kind) if !is_whole => LineError::at(kind, self.slot, at),
+            _ if end.is_some() && self.after.is_empty() => {
+                LineError::at(LineErrorKind::TrailingBytes, self.slot, stop)
+            }
+            _ => LineError::at(LineErrorKind::MissingLiteral, self.slot, stop),
+        }
+    }
+
+    fn wants_quote(&self) -> bool {
+        matches!(
+            self.end,
+            End::Quote
+                | End::BeforeQuote { .. }
+                | End::First { before_quote: true }
+                | End::Last { before_quote: true }
+        )
+    }
+}
+
+impl LineError {
+    /// The field of an error before the first one.
+    pub(crate) const NO_FIELD: u16 = u16::MAX;
+
+    pub(crate) fn at(kind: LineErrorKind, field: u16, offset: usize) -> Self {
+        Self {
+            kind,
+            field,
+            offset: u32::try_from(offset).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+    use crate::preset;
+    use crate::template::Template;
+
+    /// Pieces that a user field is made of, and what follows it.
+    const PIECES: &[&str] = &[
+        "a",
+        " ",
+        " [",
+        "] \"",
+        "\"",
+        "\\",
+        "\\\"",
+        "-",
+        "[01/Jan/2024:00:00:00 +0000]",
+        " [10/Jun/2024:06:13:21 +0000] \"",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn counting_back_from_the_quote_agrees_with_searching(pieces in vec(select(PIECES), 0..8)) {
+            let line = format!(
+                "192.0.2.7 - {} [10/Jun/2024:06:13:21 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\"",
+                pieces.concat()
+            );
+            let template = Template::read(preset::text("combined")).expect("a preset");
+            let counting = Plan::new(&template).expect("a preset");
+            let mut searching = counting.clone();
+            for step in &mut searching.steps {
+                if let End::BeforeQuote { .. } = step.end {
+                    step.end = End::Last { before_quote: true };
+                }
+            }
+            let read = |plan: &Plan| {
+                let mut hit = Hit { values: vec![None; plan.variables.len()], ..Hit::default() };
+                plan.parse_into(line.as_bytes(), &mut hit).is_ok().then_some(hit)
+            };
+            let counts = counting.steps.iter().any(|step| matches!(step.end, End::BeforeQuote { .. }));
+            prop_assert!(counts);
+            prop_assert_eq!(read(&counting), read(&searching), "{}", line);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The formats that have a name.
+
+/// All names, as people are shown them.
+pub(crate) const NAMES: &[&str] = &["combined", "main", "common", "vhost_combined", JSON];
+
+/// The preset that is no text: any JSON object with Nginx's variables, or usual names for them, as keys.
+pub(crate) const JSON: &str = "json";
+
+/// Name and `log_format` text.
+pub(crate) const TEXTS: &[(&str, &str)] = &[
+    (
+        "combined",
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#,
+    ),
+    (
+        "main",
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#,
+    ),
+    (
+        "common",
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent"#,
+    ),
+    (
+        "vhost_combined",
+        r#"$host:$server_port $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#,
+    ),
+];
+
+/// The text of a preset that has one.
+pub(crate) fn text(name: &str) -> &'static str {
+    TEXTS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or("", |(_, text)| text)
+}
+
+/// The preset whose name is at most a third of its letters away from `name`.
+pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let near = NAMES
+        .iter()
+        .map(|known| (edits(&name, known), *known))
+        .filter(|(edits, known)| edits * 3 <= known.len() + 1);
+    near.min().map(|(_, known)| known)
+}
+
+/// How many letters to insert, leave out or replace to make one word of the other.
+fn edits(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, b) in right.bytes().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_its_preset() {
+        assert_eq!(nearest("combind"), Some("combined"));
+        assert_eq!(nearest("Main"), Some("main"));
+        assert_eq!(nearest("vhost-combined"), Some("vhost_combined"));
+        assert_eq!(nearest("squid"), None);
+        assert_eq!(nearest(""), None);
+    }
+}

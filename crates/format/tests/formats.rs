@@ -1,0 +1,197 @@
+//! Formats: their names, texts, errors, and finding them by a log's first lines.
+
+use floodmark_format::{CompiledFormat, Escape, Kind};
+
+const COMBINED: &str =
+    r#"192.0.2.7 - - [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 512 "-" "curl/8.5.0""#;
+
+/// The sample's format: `name: the text after combined's, or all of it`, and how many lines it reads.
+#[track_caller]
+fn check_detected(sample: &str, name: &str, text_end: &str, matched: usize) {
+    let found = CompiledFormat::detect(sample.as_bytes()).expect("a format");
+    assert_eq!(found.format.name(), name, "{}", found.format.text());
+    assert!(
+        found.format.text().ends_with(text_end),
+        "{}",
+        found.format.text()
+    );
+    assert_eq!(found.matched, matched);
+}
+
+#[track_caller]
+fn check_error(format: &str, message: &str) {
+    assert_eq!(
+        CompiledFormat::named(format)
+            .expect_err("no format")
+            .to_string(),
+        message
+    );
+}
+
+#[test]
+fn a_preset_knows_its_name_and_a_text_of_its_is_the_preset() {
+    for name in CompiledFormat::preset_names() {
+        let preset = CompiledFormat::preset(name).expect("a format");
+        assert_eq!(preset.name(), *name);
+        let compiled = CompiledFormat::compile(preset.text()).expect("a format");
+        assert_eq!(compiled.variables(), preset.variables());
+        assert_eq!(compiled.escape(), preset.escape());
+    }
+    assert_eq!(
+        CompiledFormat::named("main").expect("a format").name(),
+        "main"
+    );
+    let text = CompiledFormat::preset("main")
+        .expect("a format")
+        .text()
+        .to_owned();
+    assert_eq!(
+        CompiledFormat::named(&text).expect("a format").name(),
+        "main"
+    );
+    assert_eq!(
+        CompiledFormat::named("$status").expect("a format").name(),
+        "custom"
+    );
+    assert!(CompiledFormat::preset("squid").is_none());
+}
+
+#[test]
+fn variables_are_in_order_and_have_kinds() {
+    let format = CompiledFormat::compile("escape=json $status $my_own $status $request_time")
+        .expect("a format");
+    let variables: Vec<_> = format
+        .variables()
+        .iter()
+        .map(|variable| (variable.name.as_str(), variable.kind))
+        .collect();
+    assert_eq!(
+        variables,
+        [
+            ("status", Kind::Status),
+            ("my_own", Kind::Text),
+            ("request_time", Kind::Seconds)
+        ]
+    );
+    assert_eq!(format.escape(), Escape::Json);
+}
+
+#[test]
+fn a_format_can_be_shared_between_threads() {
+    fn is_shared<T: Send + Sync + Clone + std::fmt::Debug>() {}
+    is_shared::<CompiledFormat>();
+}
+
+#[test]
+fn an_unknown_name_is_told_the_names() {
+    check_error(
+        "combind",
+        "no log format is named `combind`; did you mean `combined`?\nhint: formats are `combined`, `main`, `common`, `vhost_combined`, `json`, or the text of a `log_format` with its `$variables`",
+    );
+}
+
+#[test]
+fn a_text_that_cannot_be_split_is_refused() {
+    check_error(
+        "$http_a$http_b",
+        "nothing in the log format separates `$http_a` from `$http_b`\nhint: such a log cannot be split; put a space or quotes between the two in `log_format`",
+    );
+}
+
+#[test]
+fn a_dollar_without_a_name_is_refused() {
+    check_error(
+        "$status $ $host",
+        "byte 8 of the log format: expected a variable's name after `$`, found `$ $host`\nhint: write `$name` or `${name}`",
+    );
+}
+
+#[test]
+fn a_text_without_variables_is_refused() {
+    let error = CompiledFormat::compile("hello").expect_err("no format");
+    assert_eq!(
+        error.to_string(),
+        "expected a `$variable` in the log format, found only the text `hello`\nhint: give what stands in `log_format`; in a shell put it in single quotes"
+    );
+}
+
+#[test]
+fn an_unknown_escape_is_refused() {
+    check_error(
+        "escape=xml $status",
+        "expected `escape=default`, `escape=json` or `escape=none`, found `escape=xml`",
+    );
+}
+
+#[test]
+fn presets_are_detected() {
+    check_detected(COMBINED, "combined", r#" "$http_user_agent""#, 1);
+    check_detected(
+        &format!("{COMBINED} \"-\""),
+        "main",
+        r#" "$http_x_forwarded_for""#,
+        1,
+    );
+    check_detected(
+        &format!("{COMBINED} \"203.0.113.9, 2001:db8::1\""),
+        "main",
+        r#" "$http_x_forwarded_for""#,
+        1,
+    );
+    check_detected(
+        &format!("example.com:443 {COMBINED}"),
+        "vhost_combined",
+        r#" "$http_user_agent""#,
+        1,
+    );
+    check_detected(
+        r#"{"time":"2024-06-10T06:13:21Z","status":200}"#,
+        "json",
+        "",
+        1,
+    );
+    let common = r#"host.example.net - - [01/Jul/1995:00:00:06 -0400] "GET / HTTP/1.0" 304 -"#;
+    check_detected(common, "common", " $status $body_bytes_sent", 1);
+}
+
+#[test]
+fn fields_after_a_preset_are_detected() {
+    check_detected(
+        &format!("{COMBINED} 12060"),
+        "custom",
+        r#" "$http_user_agent" $extra_1"#,
+        1,
+    );
+    check_detected(
+        &format!("{COMBINED} \"example.com\""),
+        "custom",
+        r#" "$http_user_agent" "$extra_1""#,
+        1,
+    );
+    check_detected(
+        &format!("{COMBINED} \"-\" 0.001 .\""),
+        "custom",
+        r#" "$http_x_forwarded_for" $extra_1 $extra_2"#,
+        1,
+    );
+    check_detected(
+        &format!("{COMBINED} rt=0.001 urt=\"0.001, 0.2\""),
+        "custom",
+        r#" rt=$extra_1 urt="$extra_2""#,
+        1,
+    );
+}
+
+#[test]
+fn the_format_of_most_lines_wins() {
+    let sample = format!("{COMBINED} 1\n\n{COMBINED} 2\r\n{COMBINED}\ngarbage\n");
+    let found = CompiledFormat::detect(sample.as_bytes()).expect("a format");
+    assert_eq!((found.lines, found.matched), (4, 2));
+    assert!(found.format.text().ends_with(" $extra_1"));
+}
+
+#[test]
+fn what_no_format_reads_is_not_detected() {
+    assert!(CompiledFormat::detect(b"").is_none());
+    assert!(CompiledFormat::detect(b"hello\nworld\n").is_none());
+}
