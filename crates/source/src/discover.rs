@@ -1,0 +1,302 @@
+//! From what the user named to the log files that it means.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::input::{head, identity};
+use crate::log_file::split_name;
+use crate::sniff;
+use crate::{Compression, Error, FileIdentity, LogFile, Rotation};
+
+/// The log set of standard input and of pipes, which have no name worth keeping.
+const STREAM_LOG_SET: &str = "stdin";
+
+/// How to look for logs.
+#[derive(Clone, Copy)]
+pub struct DiscoverOptions<'a> {
+    /// The log set of everything found; by default each file's name without rotation suffixes.
+    pub log_set: Option<&'a str>,
+    /// Whether decompressed first bytes (1 KiB, or all there are; the last line may be cut) look like a log. Asked for
+    /// files found in directories that are not empty; by default everything does.
+    pub head_parses: &'a dyn Fn(&[u8]) -> bool,
+}
+
+impl Default for DiscoverOptions<'_> {
+    fn default() -> Self {
+        Self {
+            log_set: None,
+            head_parses: &|_| true,
+        }
+    }
+}
+
+impl fmt::Debug for DiscoverOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiscoverOptions")
+            .field("log_set", &self.log_set)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    /// The logs: the sets in the order in which they were first met, and of each set the oldest file first.
+    pub files: Vec<LogFile>,
+    /// The other files that were met.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A file that is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why not.
+    pub reason: SkipReason,
+}
+
+/// Why a file is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// It was found in a directory and its name does not hold `access`.
+    Name,
+    /// It was found in a directory and its first lines are not those of a log.
+    Head,
+    /// It holds something else than text: what, in words.
+    NotText(&'static str),
+    /// It is a directory in a directory or among the files that fit a glob.
+    Directory,
+    /// It is a pipe, socket or device.
+    Special,
+    /// It is this file, which is read.
+    SameFile(PathBuf),
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("its name does not hold `access`"),
+            Self::Head => f.write_str("its first lines do not fit the format"),
+            Self::NotText(found) => write!(f, "it is not text: found {found}"),
+            Self::Directory => f.write_str("it is a directory"),
+            Self::Special => f.write_str("it is not a regular file"),
+            Self::SameFile(path) => write!(f, "it is the same file as `{}`", path.display()),
+        }
+    }
+}
+
+/// Finds the logs that `arguments` name: files, globs, directories, and `-` for standard input.
+///
+/// Of a directory, not of those in it, the files are taken whose name holds `access` (in any case) and whose first
+/// bytes parse; empty ones too. A path that exists is never read as a glob. A file met twice, by whatever name, is
+/// taken once, under its first name. Only first bytes are read, and of standard input and pipes nothing.
+///
+/// # Errors
+///
+/// A path that does not exist or may not be read, a glob that nothing fits, a directory or glob without a log, a file
+/// named outright that is not text.
+pub fn discover(arguments: &[String], options: &DiscoverOptions<'_>) -> Result<Discovery, Error> {
+    let mut search = Search {
+        options,
+        found: Discovery::default(),
+        met: HashMap::new(),
+        has_stdin: false,
+    };
+    for argument in arguments {
+        search.argument(argument)?;
+    }
+    let Discovery { mut files, skipped } = search.found;
+    let mut order: HashMap<String, usize> = HashMap::new();
+    for file in &files {
+        let next = order.len();
+        order.entry(file.log_set.clone()).or_insert(next);
+    }
+    files.sort_by(|a, b| {
+        let key = |file: &LogFile| (order[&file.log_set], file.rotation.age());
+        key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path))
+    });
+    Ok(Discovery { files, skipped })
+}
+
+/// How a path came up, which decides what is an error and what is passed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Named,
+    InGlob,
+    InDirectory,
+}
+
+struct Search<'a> {
+    options: &'a DiscoverOptions<'a>,
+    found: Discovery,
+    met: HashMap<FileIdentity, PathBuf>,
+    has_stdin: bool,
+}
+
+impl Search<'_> {
+    fn argument(&mut self, argument: &str) -> Result<(), Error> {
+        if argument == "-" {
+            if !std::mem::replace(&mut self.has_stdin, true) {
+                self.stream(Path::new("-"));
+            }
+            return Ok(());
+        }
+        let path = Path::new(argument);
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.directory(path),
+            Ok(metadata) => self.file(path, &metadata, Met::Named),
+            Err(error)
+                if error.kind() == std::io::ErrorKind::NotFound
+                    && argument.contains(['*', '?', '[']) =>
+            {
+                self.glob(argument)
+            }
+            Err(error) => Err(Error::open(path, error)),
+        }
+    }
+
+    fn directory(&mut self, path: &Path) -> Result<(), Error> {
+        let open = |source| Error::open(path, source);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path).map_err(open)? {
+            entries.push(entry.map_err(open)?.path());
+        }
+        self.several(path, entries, Met::InDirectory)
+    }
+
+    fn glob(&mut self, pattern: &str) -> Result<(), Error> {
+        let paths = glob::glob(pattern).map_err(|error| Error::BadGlob {
+            pattern: pattern.to_owned(),
+            offset: error.pos,
+            problem: error.msg,
+        })?;
+        let mut entries = Vec::new();
+        for path in paths {
+            entries.push(path.map_err(|error| {
+                let path = error.path().to_owned();
+                Error::open(&path, error.into())
+            })?);
+        }
+        if entries.is_empty() {
+            return Err(Error::NoMatch {
+                pattern: pattern.to_owned(),
+            });
+        }
+        self.several(Path::new(pattern), entries, Met::InGlob)
+    }
+
+    fn several(&mut self, of: &Path, mut entries: Vec<PathBuf>, met: Met) -> Result<(), Error> {
+        entries.sort();
+        let (files, skipped) = (self.found.files.len(), self.found.skipped.len());
+        for path in entries {
+            match fs::metadata(&path) {
+                Ok(metadata) => self.file(&path, &metadata, met)?,
+                // Rotated away since it was listed, or a link that leads nowhere.
+                Err(error) if !names_access(&path) && met == Met::InDirectory => {
+                    drop(error);
+                    self.skip(&path, SkipReason::Name);
+                }
+                Err(error) => return Err(Error::reopen(&path, error)),
+            }
+        }
+        let mut reasons = self.found.skipped[skipped..]
+            .iter()
+            .map(|skipped| &skipped.reason);
+        let is_known = reasons.any(|reason| matches!(reason, SkipReason::SameFile(_)));
+        if self.found.files.len() == files && !is_known {
+            return Err(Error::NoLogs {
+                path: of.to_owned(),
+                skipped: self.found.skipped.len() - skipped,
+            });
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, metadata: &fs::Metadata, met: Met) -> Result<(), Error> {
+        if metadata.is_dir() {
+            self.skip(path, SkipReason::Directory);
+            return Ok(());
+        }
+        if met == Met::InDirectory && !names_access(path) {
+            self.skip(path, SkipReason::Name);
+            return Ok(());
+        }
+        if !metadata.is_file() {
+            match met {
+                Met::Named => self.stream(path),
+                Met::InGlob | Met::InDirectory => self.skip(path, SkipReason::Special),
+            }
+            return Ok(());
+        }
+        let identity = identity(metadata);
+        if let Some(first) = self.met.get(&identity) {
+            let reason = SkipReason::SameFile(first.clone());
+            self.skip(path, reason);
+            return Ok(());
+        }
+        let (compression, head) = match head(path) {
+            Err(Error::Missing { path }) if met != Met::Named => {
+                return Err(Error::Vanished { path });
+            }
+            other => other?,
+        };
+        if let Some(found) = sniff::not_text(&head) {
+            if met == Met::Named {
+                return Err(Error::NotText {
+                    path: path.to_owned(),
+                    found,
+                });
+            }
+            self.skip(path, SkipReason::NotText(found));
+            return Ok(());
+        }
+        if met == Met::InDirectory && !head.is_empty() && !(self.options.head_parses)(&head) {
+            self.skip(path, SkipReason::Head);
+            return Ok(());
+        }
+        self.met.insert(identity, path.to_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        let (log_set, rotation) = split_name(&name);
+        self.found.files.push(LogFile {
+            path: path.to_owned(),
+            log_set: self.options.log_set.map_or(log_set, str::to_owned),
+            compression,
+            rotation,
+            disk_bytes: Some(metadata.len()),
+            identity: Some(identity),
+        });
+        Ok(())
+    }
+
+    fn stream(&mut self, path: &Path) {
+        self.found.files.push(LogFile {
+            path: path.to_owned(),
+            log_set: self.options.log_set.unwrap_or(STREAM_LOG_SET).to_owned(),
+            compression: Compression::Plain,
+            rotation: Rotation::Live,
+            disk_bytes: None,
+            identity: None,
+        });
+    }
+
+    fn skip(&mut self, path: &Path, reason: SkipReason) {
+        self.found.skipped.push(Skipped {
+            path: path.to_owned(),
+            reason,
+        });
+    }
+}
+
+fn names_access(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| {
+        name.to_string_lossy()
+            .to_ascii_lowercase()
+            .contains("access")
+    })
+}

@@ -1,0 +1,10 @@
+//! Log files in a folder, found, planned and read through the public functions.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set its stage may panic"
+)]
+
+mod blocks;
+mod discover;
+mod identity;
+mod world;
