@@ -1,0 +1,38 @@
+//! Pure judgments about bots, spikes, minutes and uptime.
+//!
+//! Start from [`judge_minutes`](minute::judge_minutes) and [`uptime`](uptime::uptime) for "were we up?",
+//! [`spikes`](spike::spikes) for "what broke?", [`agent`](agent::agent), [`scan`](scan::scan) and [`class`](session::class) for "who was
+//! that?". Every function takes the time as an argument and does no I/O; absent here on purpose are Arrow, SQL and the clock.
+//!
+//! ```
+//! use floodmark_traffic::minute::{Minute, MinuteState, judge_minutes};
+//! use floodmark_traffic::uptime::{Verdict, uptime};
+//!
+//! let served = |minute| Minute { minute, good: 40, covered: true, ..Minute::default() };
+//! let failed = |minute| Minute { minute, bad: 40, bad_clients: 9, covered: true, ..Minute::default() };
+//! let minutes: Vec<Minute> = (0..100).map(|minute| if minute < 2 { failed(minute) } else { served(minute) }).collect();
+//! let judged = judge_minutes(&minutes, &[])?;
+//! assert_eq!(judged[0].state, MinuteState::Down);
+//! let week = uptime(&judged, 0.95);
+//! assert_eq!((week.uptime, week.verdict), (Some(0.98), Verdict::Pass));
+//! # Ok::<(), floodmark_traffic::Error>(())
+//! ```
+
+pub mod agent;
+mod agent_table;
+pub mod beta;
+pub mod claims;
+mod error;
+pub mod minute;
+pub mod outcome;
+pub mod path;
+pub mod prefix;
+pub mod probe;
+pub mod row;
+pub mod scan;
+pub mod session;
+pub mod silence;
+pub mod spike;
+pub mod uptime;
+
+pub use error::Error;
