@@ -1,0 +1,355 @@
+//! Truth-labelled web traffic from a seed: the access logs of a small shop behind Nginx over some weeks, and beside them what
+//! truly happened. Start from [`Options`] and [`simulate`].
+//!
+//! ```
+//! use floodmark_simulate::{Options, simulate};
+//!
+//! let out = tempfile::tempdir()?;
+//! let summary = simulate(&Options { weeks: 1, rate: 0.1, ..Options::default() }, out.path())?;
+//! assert!(summary.truth.lines > 10_000);
+//! assert!(out.path().join("access.log").exists());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The files in the folder given:
+//!
+//! | file | content |
+//! |---|---|
+//! | `access.log.N.gz`, `access.log` | the logs, rotated on Sundays at noon (UTC); the highest number is the oldest |
+//! | `nginx.conf` | the configuration that would have written them |
+//! | `truth.json` | [`Truth`]: weeks with their verdicts, incidents, error spikes |
+//! | `truth.csv.gz` | `file,line,class,client,http_user_agent`, one row for each line, in no promised order; lines count from 1; an absent agent is `-` |
+//!
+//! The make-up: people whose sessions follow the day and the week, with all that their browsers fetch; a monitor that asks once a
+//! minute; crawlers, libraries and feed readers that say who they are; package managers; pretended crawlers; scrapers under a
+//! browser's name; scanners. In this world there are outages with 502s, outages with silence, one or two deploys that break
+//! a path just as a newsletter brings people, a newsletter that does no harm, and a flood in the fourth week (the last,
+//! if there are fewer). Which week fails its 95 %, if any, is the seed's choice, and no week comes near the line. A very few errors are strays that belong to no incident.
+//!
+//! The default run is `sample-logs/`; its README counts the lines of each class.
+//!
+//! The same options give the same lines (logarithms from another system's library could move a millisecond), and the same bytes
+//! as long as the compressor is the same version on the same kind of processor. Deliberately absent: any notion of how the logs will be judged.
+
+mod agents;
+mod dice;
+mod flood;
+mod log;
+mod network;
+mod people;
+mod robots;
+mod scanners;
+mod site;
+mod story;
+mod truth;
+mod world;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use chrono::{Datelike, NaiveDate, Weekday};
+
+use crate::dice::{Actor, Dice, count_f64, whole};
+use crate::log::LogWriter;
+use crate::story::{DAY_US, EventKind, Story};
+use crate::world::{Hit, World};
+
+pub use crate::truth::{Incident, IncidentKind, Spike, Truth, Verdict, Week};
+pub use crate::world::Class;
+
+const NGINX_CONF: &str = include_str!("nginx.conf.in");
+/// Ten years: what a day's number and the dates in the logs bear with ease.
+const WEEKS_MAX: u16 = 520;
+/// Some 300 million lines over five weeks.
+const RATE_MAX: f64 = 3_000.0;
+/// How often a broken deploy is lived through with other dice to learn what share of the requests it breaks.
+const REPLAYS: f64 = 60.0;
+
+/// What to simulate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Everything that happens follows from it. Default 1.
+    pub seed: u64,
+    /// Whole ISO weeks, from 1 to 520. Default 5.
+    pub weeks: u16,
+    /// The day after the last week: a Monday (UTC). Default 2026-11-16.
+    pub end: NaiveDate,
+    /// How many people come, and how many bots make a flood, as a multiple of the default, up to 3000; other robots do not
+    /// depend on it. Default 1: about 116 sessions a day.
+    pub rate: f64,
+    /// The site's name: `server_name` in nginx.conf, and in referers. Default `www.example.org`.
+    pub site: String,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seed: 1,
+            weeks: 5,
+            end: NaiveDate::from_ymd_opt(2026, 11, 16).expect("a day that exists"),
+            rate: 1.0,
+            site: "www.example.org".to_owned(),
+        }
+    }
+}
+
+/// What a run wrote.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The content of truth.json.
+    pub truth: Truth,
+    /// All files.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why nothing, or not all, was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An option is out of its range.
+    #[error("option `{name}`: expected {expected}, found `{found}`")]
+    Option {
+        /// Its field in [`Options`].
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// An earlier and longer run left a log that would seem to belong to this one.
+    #[error("`{}` is from another run of more weeks\nhint: remove it, or simulate into another folder", path.display())]
+    StaleLog {
+        /// The log.
+        path: PathBuf,
+    },
+    /// A file or the folder cannot be created.
+    #[error("cannot create `{}`", path.display())]
+    Create {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file cannot be written to its end.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Error {
+        Error::Write {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}
+
+/// Writes the logs and their truth into the folder `out`, which is created if need be; files of the same names are replaced.
+///
+/// Memory holds about a day of traffic.
+///
+/// # Errors
+///
+/// An option out of its range, a log of an earlier run in `out` that this run would not replace, or a file that cannot be written.
+pub fn simulate(options: &Options, out: &Path) -> Result<Summary, Error> {
+    options.check()?;
+    std::fs::create_dir_all(out).map_err(|source| Error::Create {
+        path: out.to_path_buf(),
+        source,
+    })?;
+    log::refuse_stale(out, options.weeks)?;
+
+    let story = Story::tell(options);
+    let mut writer = LogWriter::create(out, options.seed, &story)?;
+    let mut classes: BTreeMap<Class, u64> = BTreeMap::new();
+    // Hits with the time at which they are logged; requests that outlast their day wait here.
+    let mut pending: Vec<(i64, Hit)> = Vec::new();
+    for day in 0..story.days {
+        let mut dice = Dice::new(options.seed, Actor::Log, day, 1);
+        let hits = hits_of_day(options, &story, day);
+        pending.extend(
+            hits.into_iter()
+                .map(|hit| (log::logged_us(&mut dice, &hit), hit)),
+        );
+        pending.sort_by_key(|(logged_us, _)| *logged_us);
+        let later = pending.split_off(
+            pending.partition_point(|(logged_us, _)| *logged_us < story.day_start_us(day) + DAY_US),
+        );
+        for (logged_us, hit) in std::mem::replace(&mut pending, later) {
+            *classes.entry(hit.class).or_default() += 1;
+            writer.write(logged_us, &hit)?;
+        }
+    }
+    let mut files = writer.finish()?;
+
+    let shares = broken_shares(options, &story);
+    let truth = Truth {
+        seed: options.seed,
+        site: options.site.clone(),
+        target: truth::TARGET,
+        weeks: truth::weeks(&story, &shares),
+        incidents: truth::incidents(&story, &shares),
+        spikes: truth::spikes(&story),
+        lines: classes.values().sum(),
+        classes,
+    };
+    let json = serde_json::to_string_pretty(&truth).expect("strings and numbers only");
+    let conf = NGINX_CONF
+        .replace("@SITE@", &options.site)
+        .replace("@LIMIT_PER_S@", &world::LIMIT_PER_S.to_string())
+        .replace("@LIMIT_BURST@", &world::LIMIT_BURST.to_string());
+    for (name, text) in [("truth.json", json + "\n"), ("nginx.conf", conf)] {
+        let path = out.join(name);
+        let mut file = log::create(&path)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.flush())
+            .map_err(|source| Error::write(&path, source))?;
+        files.push(path);
+    }
+    files.sort();
+    Ok(Summary { truth, files })
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |name, expected, found| {
+            Err(Error::Option {
+                name,
+                expected,
+                found,
+            })
+        };
+        if !(1..=WEEKS_MAX).contains(&self.weeks) {
+            return wrong("weeks", "1 to 520", self.weeks.to_string());
+        }
+        if self.end.weekday() != Weekday::Mon || !(1980..=2200).contains(&self.end.year()) {
+            return wrong(
+                "end",
+                "a Monday of the years 1980 to 2200",
+                format!("{} ({})", self.end, self.end.weekday()),
+            );
+        }
+        if !(0.0..=RATE_MAX).contains(&self.rate) {
+            return wrong("rate", "0 to 3000", self.rate.to_string());
+        }
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+        if self.site.is_empty() || self.site.len() > 253 || !self.site.bytes().all(allowed) {
+            return wrong("site", "a host name", self.site.clone());
+        }
+        Ok(())
+    }
+}
+
+/// All that begins on `day`.
+fn hits_of_day(options: &Options, story: &Story, day: u16) -> Vec<Hit> {
+    let mut world = World::new(story);
+    welcome_on_day(&mut world, options, day, 0);
+    scanners::day(&mut world, options.seed, day);
+    flood::day(&mut world, options.seed, day, options.rate);
+    world.hits
+}
+
+/// All but scanners and floods. A `replay` other than 0 is the same day with other dice.
+fn welcome_on_day(world: &mut World<'_>, options: &Options, day: u16, replay: u32) {
+    let seed = options.seed;
+    people::day(world, seed, day, replay, options.rate);
+    robots::monitor(world, seed, day, replay);
+    robots::crawlers(world, seed, day, replay);
+    robots::libraries(world, seed, day, replay);
+    robots::package_clients(world, seed, day, replay);
+    robots::fakes(world, seed, day, replay);
+    robots::scrapers(world, seed, day, replay);
+}
+
+/// For each deploy that breaks a path, by its start: the share of requests that is expected to fail. It comes from living through
+/// its day many times, not from counting how it went this once, which in a quiet hour says little.
+fn broken_shares(options: &Options, story: &Story) -> BTreeMap<i64, f64> {
+    let replays = whole((REPLAYS / options.rate.max(1.0)).max(3.0));
+    let broken = story
+        .events
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::Broken { .. }));
+    broken
+        .map(|event| {
+            let day = story.day_of(event.start_us);
+            let (mut failed, mut all) = (0, 0);
+            for replay in 1..=replays {
+                let mut world = World::new(story);
+                welcome_on_day(
+                    &mut world,
+                    options,
+                    day,
+                    u32::try_from(replay).expect("a few dozen"),
+                );
+                let during = world.hits.iter().filter(|hit| event.covers(hit.end_us));
+                for hit in during {
+                    all += 1;
+                    failed += usize::from(hit.status == 500);
+                }
+            }
+            (event.start_us, count_f64(failed) / count_f64(all.max(1)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_deploy_hurts_many_and_not_most() {
+        for seed in 1..5 {
+            let options = Options {
+                seed,
+                ..Options::default()
+            };
+            let shares = broken_shares(&options, &Story::tell(&options));
+            assert!(!shares.is_empty());
+            assert!(
+                shares.values().all(|share| (0.08..0.4).contains(share)),
+                "seed {seed}: {shares:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        let message = |options: Options| options.check().expect_err("out of range").to_string();
+        let end = NaiveDate::from_ymd_opt(2026, 11, 17).expect("a day");
+        assert_eq!(
+            message(Options {
+                end,
+                ..Options::default()
+            }),
+            "option `end`: expected a Monday of the years 1980 to 2200, found `2026-11-17 (Tue)`"
+        );
+        assert_eq!(
+            message(Options {
+                weeks: 0,
+                ..Options::default()
+            }),
+            "option `weeks`: expected 1 to 520, found `0`"
+        );
+        assert_eq!(
+            message(Options {
+                rate: f64::NAN,
+                ..Options::default()
+            }),
+            "option `rate`: expected 0 to 3000, found `NaN`"
+        );
+        assert_eq!(
+            message(Options {
+                site: "a b;".into(),
+                ..Options::default()
+            }),
+            "option `site`: expected a host name, found `a b;`"
+        );
+    }
+}

@@ -1,0 +1,322 @@
+//! What a run writes, read back by the plainest means.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use flate2::read::MultiGzDecoder;
+use floodmark_simulate::{Class, Error, IncidentKind, Options, Summary, simulate};
+
+/// A line cut at its quotes, which is enough because Nginx escapes those within a field.
+struct Line {
+    time: DateTime<Utc>,
+    client: String,
+    request: String,
+    status: u16,
+    agent: String,
+    request_time: f64,
+    upstream_status: String,
+}
+
+fn split(line: &str) -> Line {
+    let parts: Vec<&str> = line.split('"').collect();
+    let [
+        head,
+        request,
+        numbers,
+        _referer,
+        " ",
+        agent,
+        request_time,
+        upstream_status,
+        "",
+    ] = parts[..]
+    else {
+        panic!("not of this format: {line}");
+    };
+    let (front, time) = head
+        .trim_end_matches("] ")
+        .rsplit_once(" [")
+        .expect("a line of this format");
+    let (status, bytes) = numbers
+        .trim()
+        .split_once(' ')
+        .expect("a line of this format");
+    bytes.parse::<u64>().expect("a line of this format");
+    Line {
+        time: DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z")
+            .expect("a line of this format")
+            .to_utc(),
+        client: front
+            .split(' ')
+            .next()
+            .expect("a line of this format")
+            .to_owned(),
+        request: request.to_owned(),
+        status: status.parse().expect("a line of this format"),
+        agent: agent.to_owned(),
+        request_time: request_time.trim().parse().expect("a line of this format"),
+        upstream_status: upstream_status.to_owned(),
+    }
+}
+
+fn text(path: &Path) -> String {
+    let bytes = fs::read(path).expect("a file");
+    if path.extension().is_none_or(|extension| extension != "gz") {
+        return String::from_utf8(bytes).expect("as it was written");
+    }
+    let mut text = String::new();
+    MultiGzDecoder::new(&bytes[..])
+        .read_to_string(&mut text)
+        .expect("as it was written");
+    text
+}
+
+fn logs(summary: &Summary) -> Vec<(String, Vec<Line>)> {
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .expect("as it was written")
+            .to_str()
+            .expect("as it was written")
+            .to_owned()
+    };
+    let logs = summary
+        .files
+        .iter()
+        .filter(|path| name(path).starts_with("access.log"));
+    logs.map(|path| (name(path), text(path).lines().map(split).collect()))
+        .collect()
+}
+
+/// Class and row for each file and line.
+fn labels(out: &Path) -> HashMap<(String, usize), (String, String, String)> {
+    let table = text(&out.join("truth.csv.gz"));
+    let mut rows = table.lines();
+    assert_eq!(rows.next(), Some("file,line,class,client,http_user_agent"));
+    let cells = rows.map(|row| {
+        let [file, line, class, client, agent] = row.splitn(5, ',').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let agent = match agent.strip_prefix('"') {
+            Some(quoted) => quoted
+                .strip_suffix('"')
+                .expect("as it was written")
+                .replace("\"\"", "\\x22"),
+            None => agent.to_owned(),
+        };
+        (
+            (file.to_owned(), line.parse().expect("as it was written")),
+            (class.to_owned(), client.to_owned(), agent),
+        )
+    });
+    let mut labels = HashMap::new();
+    for (place, label) in cells {
+        assert!(
+            labels.insert(place.clone(), label).is_none(),
+            "labelled twice: {place:?}"
+        );
+    }
+    labels
+}
+
+fn small(seed: u64) -> Options {
+    Options {
+        seed,
+        weeks: 2,
+        rate: 0.5,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn same_options_same_bytes() {
+    let run = |seed| {
+        let out = tempfile::tempdir().expect("a folder");
+        let summary = simulate(&small(seed), out.path()).expect("a run");
+        summary
+            .files
+            .iter()
+            .map(|path| fs::read(path).expect("a file"))
+            .collect::<Vec<_>>()
+    };
+    let first = run(3);
+    assert!(first == run(3));
+    assert!(first != run(4));
+}
+
+#[test]
+fn every_line_has_its_label_and_counts_agree() {
+    let out = tempfile::tempdir().expect("a folder");
+    let summary = simulate(&small(5), out.path()).expect("a run");
+    let mut labels = labels(out.path());
+    let mut classes: BTreeMap<String, u64> = BTreeMap::new();
+    for (file, lines) in logs(&summary) {
+        for (number, line) in (1..).zip(lines) {
+            let (class, client, agent) = labels.remove(&(file.clone(), number)).expect("a label");
+            assert_eq!((client, agent), (line.client, line.agent));
+            *classes.entry(class).or_default() += 1;
+        }
+    }
+    assert!(labels.is_empty());
+    let truth = &summary.truth;
+    assert_eq!(truth.lines, classes.values().sum::<u64>());
+    assert_eq!(
+        truth
+            .classes
+            .iter()
+            .map(|(class, lines)| (class.name().to_owned(), *lines))
+            .collect::<BTreeMap<_, _>>(),
+        classes
+    );
+    assert_eq!(truth.classes.len(), 8);
+
+    let json: serde_json::Value =
+        serde_json::from_str(&text(&out.path().join("truth.json"))).expect("as it was written");
+    assert_eq!(json["lines"], truth.lines);
+    assert_eq!(
+        json["classes"]["package_client"],
+        truth.classes[&Class::PackageClient]
+    );
+    assert_eq!(
+        json["weeks"].as_array().expect("as it was written").len(),
+        2
+    );
+    assert!(
+        json["incidents"][0]["start"]
+            .as_str()
+            .expect("as it was written")
+            .ends_with('Z')
+    );
+}
+
+#[test]
+fn logs_follow_each_other_nearly_in_order() {
+    let out = tempfile::tempdir().expect("a folder");
+    let summary = simulate(&small(6), out.path()).expect("a run");
+    let mut logs = logs(&summary);
+    logs.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    let names: Vec<&str> = logs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["access.log.1.gz", "access.log.2.gz", "access.log"]);
+    logs.swap(0, 1);
+    let times: Vec<_> = logs
+        .iter()
+        .flat_map(|(_, lines)| lines.iter().map(|line| line.time))
+        .collect();
+    let backward = times.windows(2).filter(|pair| pair[1] < pair[0]);
+    assert!(backward.clone().count() > 0);
+    assert!(
+        backward
+            .clone()
+            .all(|pair| (pair[0] - pair[1]).num_seconds() <= 2)
+    );
+    let end = small(6)
+        .end
+        .and_hms_opt(0, 0, 0)
+        .expect("as it was written")
+        .and_utc();
+    assert!(
+        times
+            .iter()
+            .all(|time| *time < end && (end - *time).num_days() < 14)
+    );
+}
+
+#[test]
+fn outages_are_in_the_logs() {
+    let out = tempfile::tempdir().expect("a folder");
+    let summary = simulate(&small(7), out.path()).expect("a run");
+    let lines: Vec<Line> = logs(&summary)
+        .into_iter()
+        .flat_map(|(_, lines)| lines)
+        .collect();
+    let outages = summary
+        .truth
+        .incidents
+        .iter()
+        .filter(|incident| incident.kind == IncidentKind::Outage);
+    let (mut silent, mut refused) = (0, 0);
+    for outage in outages {
+        let during = lines
+            .iter()
+            .filter(|line| line.time > outage.start && line.time < outage.end);
+        let probes: Vec<&Line> = during
+            .clone()
+            .filter(|line| line.agent.contains("UptimeRobot"))
+            .collect();
+        if during.count() == 0 {
+            silent += 1;
+        } else {
+            assert!(
+                probes
+                    .iter()
+                    .all(|probe| probe.status == 502 && probe.upstream_status == "502")
+            );
+            assert!(probes.len() > 4);
+            refused += 1;
+        }
+    }
+    assert!(silent > 0 && refused > 0);
+    let flooded = |line: &&Line| line.status == 503 && line.upstream_status == "-";
+    assert!(lines.iter().filter(flooded).count() > 100);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.request.starts_with(r"\x16\x03\x01") && line.status == 400)
+    );
+    assert!(lines.iter().all(|line| line.request_time < 100.0));
+}
+
+#[test]
+fn a_log_of_a_longer_run_is_not_left_beside() {
+    let out = tempfile::tempdir().expect("a folder");
+    fs::write(out.path().join("access.log.3.gz"), b"").expect("a file");
+    let error = simulate(&small(1), out.path()).expect_err("refused");
+    assert!(
+        matches!(&error, Error::StaleLog { path } if path.ends_with("access.log.3.gz")),
+        "{error}"
+    );
+}
+
+/// The samples that tests and README use are the default run, whatever wrote them.
+#[test]
+fn sample_logs_are_the_default_run() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-logs");
+    let out = tempfile::tempdir().expect("a folder");
+    let summary = simulate(&Options::default(), out.path()).expect("a run");
+    for path in &summary.files {
+        let sample = samples.join(path.file_name().expect("as it was written"));
+        // Uncompressed, since another version of the compressor may write other bytes.
+        assert!(
+            text(path) == text(&sample),
+            "{} differs from a run with the default options",
+            sample.display()
+        );
+    }
+    let bytes: u64 = fs::read_dir(&samples)
+        .expect("as it was written")
+        .map(|entry| {
+            entry
+                .expect("as it was written")
+                .metadata()
+                .expect("as it was written")
+                .len()
+        })
+        .sum();
+    assert!(bytes <= 3_000_000, "{bytes}");
+
+    let truth = &summary.truth;
+    let failed: Vec<&str> = truth
+        .weeks
+        .iter()
+        .filter(|week| week.uptime < truth.target)
+        .map(|week| week.week.as_str())
+        .collect();
+    assert_eq!(failed, ["2026-W44"]);
+    let readme = text(&samples.join("README.md"));
+    for (class, lines) in &truth.classes {
+        let row = format!("| {} | {lines} |", class.name());
+        assert!(readme.contains(&row), "README.md lacks {row}");
+    }
+}
