@@ -1,0 +1,143 @@
+//! Blocks of many logs, pulled and parsed by any number of threads.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use floodmark_source::{Feed, Piece, SourceId};
+
+use crate::Error;
+use crate::columns::LineSchema;
+use crate::relay::{Chain, Heard, Teller};
+use crate::rows::{
+    LineBatch, LogSettings, Place, Recipe, Scratch, long_line, parse_block, recipes,
+};
+
+/// Logs being read: each call of [`Intake::next`] takes the next block, in file order, and parses it on the calling
+/// thread. Pulling is what bounds memory: there is no queue, so at most one block a thread is held.
+#[derive(Debug)]
+pub struct Intake {
+    feed: Arc<Feed>,
+    order: Mutex<Order>,
+    recipes: HashMap<PathBuf, Arc<Recipe>>,
+    schema: LineSchema,
+    arrow_schema: SchemaRef,
+}
+
+/// What must follow the order of the blocks.
+#[derive(Debug, Default)]
+struct Order {
+    chain: Chain,
+    source: Option<SourceId>,
+}
+
+impl Intake {
+    /// Reads `feed` into rows of `schema`. `logs` has the settings of each file the feed may give.
+    #[must_use]
+    pub fn new(
+        feed: Arc<Feed>,
+        logs: &HashMap<PathBuf, Arc<LogSettings>>,
+        schema: LineSchema,
+    ) -> Self {
+        Self {
+            recipes: recipes(logs, &schema),
+            arrow_schema: schema.arrow(),
+            feed,
+            order: Mutex::default(),
+            schema,
+        }
+    }
+
+    /// The logs as they are read: offsets reached, failures, progress.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The columns of all batches.
+    #[must_use]
+    pub fn schema(&self) -> &LineSchema {
+        &self.schema
+    }
+
+    /// The Arrow schema of all batches.
+    #[must_use]
+    pub fn arrow_schema(&self) -> &SchemaRef {
+        &self.arrow_schema
+    }
+
+    /// The next block's rows, in no order between threads; `None` when all logs are read.
+    ///
+    /// # Errors
+    ///
+    /// A bug of ours only: a file that cannot be read does not stop the others and is told by [`Feed::take_failures`].
+    pub fn next(&self, scratch: &mut Scratch) -> Result<Option<LineBatch>, Error> {
+        let Some((piece, times)) = self.take() else {
+            return Ok(None);
+        };
+        let (schema, arrow_schema) = (&self.schema, &self.arrow_schema);
+        match piece {
+            Piece::Lines(block) => {
+                let place = Place {
+                    source: block.source.to_string(),
+                    file: block.file.path.display().to_string(),
+                    source_offset: block.source_offset,
+                    file_offset: block.file_offset,
+                };
+                let recipe = self.recipe(&block.file.path)?;
+                parse_block(
+                    recipe,
+                    schema,
+                    arrow_schema,
+                    &place,
+                    block.bytes,
+                    times,
+                    scratch,
+                )
+            }
+            Piece::LongLine(line) => {
+                let place = Place {
+                    source: line.source.to_string(),
+                    file: line.file.path.display().to_string(),
+                    source_offset: line.source_offset,
+                    file_offset: line.file_offset,
+                };
+                let recipe = self.recipe(&line.file.path)?;
+                long_line(
+                    recipe,
+                    schema,
+                    arrow_schema,
+                    &place,
+                    line.head,
+                    line.line_bytes,
+                    times,
+                )
+            }
+        }
+        .map(Some)
+    }
+
+    /// Takes the next piece and its link in the chain of times, both in file order.
+    fn take(&self) -> Option<(Piece, (Heard, Teller))> {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let piece = self.feed.next()?;
+        let source = match &piece {
+            Piece::Lines(block) => &block.source,
+            Piece::LongLine(line) => &line.source,
+        };
+        if order.source.as_ref() != Some(source) {
+            order.source = Some(source.clone());
+            order.chain = Chain::default();
+        }
+        let times = order.chain.link();
+        Some((piece, times))
+    }
+
+    fn recipe(&self, file: &PathBuf) -> Result<&Recipe, Error> {
+        self.recipes
+            .get(file)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| Error::NoSettings { path: file.clone() })
+    }
+}

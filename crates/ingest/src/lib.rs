@@ -1,0 +1,50 @@
+//! Log lines to Arrow record batches, in parallel.
+//!
+//! Start from [`Intake`]: any number of threads pull blocks from one [`floodmark_source::Feed`] and get rows of one
+//! [`LineSchema`] back, with a [`Tally`] in which `lines = requests + rejects + blank`. A text value is a view into
+//! the block that was read, so a line's bytes are not copied on the way to a column.
+//!
+//! ```
+//! use floodmark_ingest::LineSchema;
+//! let schema = LineSchema::new(["remote_addr", "request", "status", "request_id"]);
+//! assert!(schema.columns().iter().any(|column| column.name == "request_id"));
+//! ```
+//!
+//! Absent on purpose: this crate writes no files and knows neither Delta Lake nor DataFusion.
+
+mod batch;
+mod client;
+mod columns;
+mod intake;
+mod relay;
+mod rows;
+mod secrets;
+mod tally;
+
+pub use client::Trust;
+pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
+pub use intake::Intake;
+pub use rows::{LINE_TOO_LONG, Layer, LineBatch, LogSettings, Scratch, Secrets};
+pub use secrets::{REDACTED, redact};
+pub use tally::{REJECT_SAMPLES_MAX, RejectSample, Rejects, Tally};
+
+/// What can go wrong on the way from a block to a batch.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array could not be built: a bug of ours.
+    #[error("cannot build a record batch")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// The feed gave a file that no settings were given for: a bug of ours.
+    #[error("no log settings for `{}`", path.display())]
+    NoSettings {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// A trusted range is not one.
+    #[error("expected an address range such as `192.0.2.0/24`, found `{found}`")]
+    NotARange {
+        /// The text given.
+        found: String,
+    },
+}
