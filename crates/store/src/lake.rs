@@ -1,0 +1,278 @@
+//! The lake: a folder with the Delta table `lines`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake::kernel::{Action, Add, StructField, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use floodmark_ingest::{Column, ColumnType, LineSchema};
+use floodmark_source::KnownSource;
+use url::Url;
+
+use crate::Error;
+use crate::durable::{DurableLocal, create_folders};
+use crate::part::Written;
+use crate::positions::{known_sources, transactions};
+use crate::table::LinesTable;
+
+/// The table of lines inside the lake's folder.
+const LINES: &str = "lines";
+
+/// The partition column: the UTC day of the event.
+pub(crate) const DATE: &str = "date";
+
+/// An open lake at one version.
+#[derive(Debug)]
+pub struct Lake {
+    folder: PathBuf,
+    table: DeltaTable,
+}
+
+impl Lake {
+    /// Opens the lake in `folder`; `None` if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or what is in it is not a lake.
+    pub async fn open(folder: &Path) -> Result<Option<Self>, Error> {
+        let lines = folder.join(LINES);
+        match fs::read_dir(lines.join("_delta_log")) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(Error::Open {
+                    path: folder.to_owned(),
+                    source,
+                });
+            }
+        }
+        let mut table = table_at(&lines)?;
+        match table.load().await {
+            Ok(()) => Ok(Some(Self {
+                folder: folder.to_owned(),
+                table,
+            })),
+            Err(DeltaTableError::NotATable(_)) => Ok(None),
+            Err(source) => Err(Error::NotALake {
+                path: folder.to_owned(),
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    /// Opens the lake in `folder`, made first if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lake::open`], or the folder cannot be written.
+    pub async fn open_or_create(folder: &Path) -> Result<Self, Error> {
+        if let Some(lake) = Self::open(folder).await? {
+            return Ok(lake);
+        }
+        let lines = folder.join(LINES);
+        let cannot = |source| Error::Write {
+            path: folder.to_owned(),
+            source,
+        };
+        create_folders(&lines).map_err(cannot)?;
+        let fields = LineSchema::new([])
+            .columns()
+            .iter()
+            .map(delta_field)
+            .collect::<Vec<_>>();
+        let date = StructField::nullable(DATE, deltalake::kernel::DataType::DATE);
+        let created = table_at(&lines)?
+            .create()
+            .with_table_name(LINES)
+            .with_columns(fields.into_iter().chain([date]))
+            .with_partition_columns([DATE])
+            .with_configuration([(
+                "delta.deletedFileRetentionDuration".to_owned(),
+                Some("interval 24 hours".to_owned()),
+            )])
+            .await;
+        match created {
+            Ok(table) => Ok(Self {
+                folder: folder.to_owned(),
+                table,
+            }),
+            // Another process made it a moment ago.
+            Err(_) if lines.join("_delta_log").is_dir() => {
+                Self::open(folder).await?.ok_or_else(|| Error::Vanished {
+                    path: folder.to_owned(),
+                })
+            }
+            Err(source) => Err(Error::Delta(Box::new(source))),
+        }
+    }
+
+    /// The folder of the lake.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The version of the table of lines.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.table.version().unwrap_or_default()
+    }
+
+    /// Looks for newer commits of others.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        Ok(self.table.update_state().await?)
+    }
+
+    /// All sources of the lake with the offset each is read to, in one pass over the log.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn known_sources(&self) -> Result<Vec<KnownSource>, Error> {
+        known_sources(&self.table)
+    }
+
+    /// The table's columns, the partition column left out.
+    ///
+    /// # Errors
+    ///
+    /// The table's state cannot be read.
+    pub fn schema(&self) -> Result<LineSchema, Error> {
+        let schema = self.table.snapshot()?.schema();
+        let names: Vec<String> = schema
+            .fields()
+            .map(|field| field.name().clone())
+            .filter(|name| name != DATE)
+            .collect();
+        Ok(LineSchema::new([]).with_columns(names.iter().map(String::as_str)))
+    }
+
+    /// Adds the columns of `wanted` that the table does not have, by a commit of its own.
+    ///
+    /// # Errors
+    ///
+    /// The commit failed.
+    pub async fn widen(&mut self, wanted: &LineSchema) -> Result<(), Error> {
+        let have = self.schema()?;
+        let missing: Vec<StructField> = wanted
+            .columns()
+            .iter()
+            .filter(|column| !have.columns().contains(column))
+            .map(delta_field)
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.table = self
+            .table
+            .clone()
+            .add_columns()
+            .with_fields(missing)
+            .await?;
+        Ok(())
+    }
+
+    /// The lines as a table for queries, at this version.
+    ///
+    /// # Errors
+    ///
+    /// The table's state cannot be read.
+    pub async fn lines(&self) -> Result<LinesTable, Error> {
+        LinesTable::at(&self.table, self.schema()?, &self.folder.join(LINES)).await
+    }
+
+    pub(crate) fn lines_folder(&self) -> PathBuf {
+        self.folder.join(LINES)
+    }
+
+    /// One commit of files and of the offsets up to which their sources are read.
+    ///
+    /// Built on the version this lake was opened at: if anyone committed since, nothing is written.
+    pub(crate) async fn commit(
+        &mut self,
+        files: &[Written],
+        positions: &[KnownSource],
+    ) -> Result<(), Error> {
+        let actions = files.iter().map(|file| Action::Add(add(file))).collect();
+        let txns: Vec<Transaction> = positions.iter().flat_map(transactions).collect();
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(vec![DATE.to_owned()]),
+            predicate: None,
+        };
+        let properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_application_transactions(txns)
+            // Old log files are cleaned by whoever cares for the lake, not by each writer.
+            .with_cleanup_expired_logs(Some(false));
+        let snapshot = self.table.snapshot()?.clone();
+        let committed = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(&snapshot), self.table.log_store(), operation)
+            .await;
+        match committed {
+            Ok(_) => Ok(self.table.update_state().await?),
+            Err(DeltaTableError::Transaction { source }) if is_conflict(&source) => {
+                Err(Error::Conflict)
+            }
+            Err(source) => Err(source.into()),
+        }
+    }
+}
+
+fn is_conflict(error: &TransactionError) -> bool {
+    matches!(
+        error,
+        TransactionError::MaxCommitAttempts(_)
+            | TransactionError::CommitConflict(_)
+            | TransactionError::VersionAlreadyExists(_)
+    )
+}
+
+fn table_at(lines: &Path) -> Result<DeltaTable, Error> {
+    let absolute = std::path::absolute(lines).map_err(|source| Error::Open {
+        path: lines.to_owned(),
+        source,
+    })?;
+    let url = Url::from_directory_path(&absolute).map_err(|()| Error::NotAFolder {
+        path: absolute.clone(),
+    })?;
+    let store = DurableLocal::new(PathBuf::from("/")).map_err(DeltaTableError::from)?;
+    Ok(DeltaTableBuilder::from_url(url.clone())?
+        .with_storage_backend(Arc::new(store), url)
+        .build()?)
+}
+
+fn delta_field(column: &Column) -> StructField {
+    use deltalake::kernel::DataType;
+    let data_type = match column.column_type {
+        ColumnType::Text => DataType::STRING,
+        ColumnType::Status => DataType::SHORT,
+        ColumnType::Small => DataType::INTEGER,
+        ColumnType::Count => DataType::LONG,
+        ColumnType::Seconds | ColumnType::SecondsList => DataType::DOUBLE,
+        ColumnType::Time => DataType::TIMESTAMP,
+        ColumnType::Flag => DataType::BOOLEAN,
+    };
+    StructField::nullable(&column.name, data_type)
+}
+
+fn add(file: &Written) -> Add {
+    Add {
+        path: file.relative.clone(),
+        partition_values: HashMap::from([(DATE.to_owned(), file.day.text())]),
+        size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+        modification_time: file.modified_ms,
+        data_change: true,
+        stats: Some(file.summary.to_delta().to_string()),
+        ..Add::default()
+    }
+}

@@ -1,0 +1,111 @@
+//! The lake: Parquet files, the Delta commits that make them a table, and the table that queries read.
+//!
+//! Start from [`Lake`]: [`Lake::load`] takes an [`floodmark_ingest::Intake`] to its end, and each commit holds rows
+//! together with the offsets they reach in their sources ([`Lake::known_sources`]). Readers see whole commits only.
+//! [`Lake::lines`] is the table at one version.
+//!
+//! Absent on purpose: this crate plans no SQL and prints nothing.
+
+mod day;
+mod durable;
+mod lake;
+mod load;
+mod part;
+mod positions;
+mod table;
+
+use std::path::PathBuf;
+
+pub use lake::Lake;
+pub use load::LoadOptions;
+pub use table::{FilesScanned, LinesTable};
+
+/// What can go wrong with a lake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The lake's folder cannot be read.
+    #[error("cannot open the lake in `{}`", path.display())]
+    Open {
+        /// The lake's folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the lake cannot be written. Nothing of the open batch is in the lake.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder holds something that is not a lake of ours, or a broken one.
+    #[error("`{}` is not a readable lake", path.display())]
+    NotALake {
+        /// The lake's folder.
+        path: PathBuf,
+        /// What was found.
+        source: Box<deltalake::DeltaTableError>,
+    },
+    /// The path cannot be a folder's.
+    #[error("`{}` cannot be the folder of a lake", path.display())]
+    NotAFolder {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// The lake was there a moment ago.
+    #[error("the lake in `{}` disappeared while it was being opened", path.display())]
+    Vanished {
+        /// The lake's folder.
+        path: PathBuf,
+    },
+    /// Another process committed since this lake was read.
+    #[error("another process wrote to the lake meanwhile")]
+    Conflict,
+    /// An offset in the lake's log cannot be read.
+    #[error("the lake's log holds a position that cannot be read: `{app_id}`")]
+    BadPosition {
+        /// The application id.
+        app_id: String,
+    },
+    /// A file was used after it was finished: a bug of ours.
+    #[error("`{}` is finished already", path.display())]
+    Closed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Threads could not be started.
+    #[error("cannot start the ingest threads: {message}")]
+    Threads {
+        /// What the system said.
+        message: String,
+    },
+    /// Reading or parsing the logs failed.
+    #[error(transparent)]
+    Ingest(#[from] floodmark_ingest::Error),
+    /// The Delta log.
+    #[error("the lake's transaction log")]
+    Delta(#[source] Box<deltalake::DeltaTableError>),
+    /// The Delta log, below deltalake.
+    #[error("the lake's transaction log")]
+    Kernel(#[source] Box<buoyant_kernel::Error>),
+    /// A Parquet file.
+    #[error("a Parquet file of the lake")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// An array could not be built: a bug of ours.
+    #[error("cannot build a record batch")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl From<deltalake::DeltaTableError> for Error {
+    fn from(error: deltalake::DeltaTableError) -> Self {
+        Self::Delta(Box::new(error))
+    }
+}
+
+impl From<buoyant_kernel::Error> for Error {
+    fn from(error: buoyant_kernel::Error) -> Self {
+        Self::Kernel(Box::new(error))
+    }
+}

@@ -1,0 +1,274 @@
+//! From an intake to durable commits: threads parse and encode, one commit takes rows and offsets together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use floodmark_ingest::{Intake, LineBatch, Scratch, Tally};
+use floodmark_source::KnownSource;
+
+use crate::Error;
+use crate::day::{Day, by_day};
+use crate::lake::Lake;
+use crate::part::{Part, RowGroup, Written, writer_properties};
+
+/// How a load is carried out.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Threads that parse and encode; default 1.
+    pub threads: usize,
+    /// Bytes of log in one commit, decompressed; default 1 GiB. More makes fewer files, less repeats less after a crash.
+    pub commit_bytes: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            commit_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Days whose row groups a thread keeps open; logs are nearly in order, so few are needed.
+const OPEN_DAYS_MAX: usize = 8;
+
+impl Lake {
+    /// Reads an intake to its end into the lake. Each commit holds rows and the offsets they reach.
+    ///
+    /// `stop` ends the load early after the blocks at hand, with a commit of what is whole. `progress` is called with
+    /// the tally so far after each block, from any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] if another process committed meanwhile: nothing of the open batch was written, and the
+    /// logs are to be planned again from [`Lake::known_sources`]. Any other error likewise leaves whole commits only.
+    pub async fn load(
+        &mut self,
+        intake: &Intake,
+        options: &LoadOptions,
+        stop: &AtomicBool,
+        progress: &(dyn Fn(&Tally) + Sync),
+    ) -> Result<Tally, Error> {
+        self.widen(intake.schema()).await?;
+        let mut total = Tally::default();
+        let mut committed: HashMap<String, u64> = self
+            .known_sources()?
+            .into_iter()
+            .map(|known| (known.id.to_string(), known.offset))
+            .collect();
+        loop {
+            let batch = Batch::new(self, intake, options.commit_bytes, stop);
+            let outcome = batch.fill(options.threads, &|tally| {
+                let mut sum = total.clone();
+                sum.add(tally);
+                progress(&sum);
+            });
+            let (files, tally, drained) = outcome?;
+            let positions: Vec<KnownSource> = intake
+                .feed()
+                .positions()
+                .into_iter()
+                .map(|at| KnownSource {
+                    id: at.source,
+                    offset: at.offset,
+                    anchor: at.anchor,
+                })
+                .filter(|known| committed.get(&known.id.to_string()) != Some(&known.offset))
+                .collect();
+            if !files.is_empty() || !positions.is_empty() {
+                if let Err(error) = self.commit(&files, &positions).await {
+                    remove(files.iter().map(|file| file.path.as_path()));
+                    return Err(error);
+                }
+                committed.extend(
+                    positions
+                        .iter()
+                        .map(|known| (known.id.to_string(), known.offset)),
+                );
+            }
+            total.add(tally);
+            if drained || stop.load(Ordering::Relaxed) {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+/// Files of a batch that is dropped: no commit names them, so they may go.
+fn remove<'p>(paths: impl Iterator<Item = &'p std::path::Path>) {
+    for path in paths {
+        // One that stays is an orphan and harmless: readers list files from the log.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The rows of one commit on their way into files.
+struct Batch<'b> {
+    intake: &'b Intake,
+    folder: std::path::PathBuf,
+    bytes: AtomicU64,
+    bytes_max: u64,
+    stop: &'b AtomicBool,
+    drained: AtomicBool,
+    failed: AtomicBool,
+    parts: Mutex<BTreeMap<Day, Arc<Part>>>,
+    tally: Mutex<Tally>,
+}
+
+impl<'b> Batch<'b> {
+    fn new(lake: &Lake, intake: &'b Intake, bytes_max: u64, stop: &'b AtomicBool) -> Self {
+        Self {
+            intake,
+            folder: lake.lines_folder(),
+            bytes: AtomicU64::new(0),
+            bytes_max,
+            stop,
+            drained: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            parts: Mutex::default(),
+            tally: Mutex::default(),
+        }
+    }
+
+    /// Fills the batch on `threads` threads; gives its files, its tally and whether the intake is at its end.
+    fn fill(
+        self,
+        threads: usize,
+        progress: &(dyn Fn(Tally) + Sync),
+    ) -> Result<(Vec<Written>, Tally, bool), Error> {
+        let worked = self.run_threads(threads, progress);
+        let parts = self
+            .parts
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let paths: Vec<_> = parts.values().map(|part| part.path().to_owned()).collect();
+        let finished = worked.and_then(|()| {
+            parts
+                .into_values()
+                .map(|part| match Arc::try_unwrap(part) {
+                    Ok(part) => part.finish(),
+                    Err(part) => Err(Error::Closed {
+                        path: part.path().to_owned(),
+                    }),
+                })
+                .collect::<Result<Vec<_>, _>>()
+        });
+        match finished {
+            Ok(files) => {
+                let tally = self
+                    .tally
+                    .into_inner()
+                    .unwrap_or_else(PoisonError::into_inner);
+                Ok((files, tally, self.drained.into_inner()))
+            }
+            Err(error) => {
+                remove(paths.iter().map(std::path::PathBuf::as_path));
+                Err(error)
+            }
+        }
+    }
+
+    fn run_threads(&self, threads: usize, progress: &(dyn Fn(Tally) + Sync)) -> Result<(), Error> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .thread_name(|index| format!("ingest-{index}"))
+            .build()
+            .map_err(|error| Error::Threads {
+                message: error.to_string(),
+            })?;
+        let results = pool.broadcast(|_| self.work(progress));
+        results.into_iter().collect()
+    }
+
+    /// One thread: takes blocks, parses them and encodes their rows into row groups of its own.
+    fn work(&self, progress: &(dyn Fn(Tally) + Sync)) -> Result<(), Error> {
+        let mut worker = Worker {
+            batch: self,
+            open: Vec::new(),
+        };
+        let mut scratch = Scratch::default();
+        let worked = (|| {
+            while !self.is_over() {
+                let Some(LineBatch { rows, tally }) = self.intake.next(&mut scratch)? else {
+                    self.drained.store(true, Ordering::Relaxed);
+                    break;
+                };
+                self.bytes.fetch_add(tally.bytes, Ordering::Relaxed);
+                worker.write(rows)?;
+                let mut sum = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+                sum.add(tally);
+                let so_far = sum.clone();
+                drop(sum);
+                progress(so_far);
+            }
+            worker.close()
+        })();
+        if worked.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        worked
+    }
+
+    fn is_over(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+            || self.stop.load(Ordering::Relaxed)
+            || self.bytes.load(Ordering::Relaxed) >= self.bytes_max
+    }
+
+    fn part(&self, day: Day) -> Result<Arc<Part>, Error> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = parts.get(&day) {
+            return Ok(Arc::clone(part));
+        }
+        let part = Part::create(
+            &self.folder,
+            day,
+            self.intake.arrow_schema(),
+            writer_properties(),
+        )?;
+        let part = Arc::new(part);
+        parts.insert(day, Arc::clone(&part));
+        Ok(part)
+    }
+}
+
+/// The row groups a thread has open, the latest used last.
+struct Worker<'b> {
+    batch: &'b Batch<'b>,
+    open: Vec<(Day, Arc<Part>, RowGroup)>,
+}
+
+impl Worker<'_> {
+    fn write(&mut self, rows: arrow::array::RecordBatch) -> Result<(), Error> {
+        for (day, rows) in by_day(rows)? {
+            let (_, part, mut group) = match self.open.iter().position(|(open, ..)| *open == day) {
+                Some(at) => self.open.remove(at),
+                None => {
+                    let part = self.batch.part(day)?;
+                    let group = part.row_group()?;
+                    (day, part, group)
+                }
+            };
+            group.write(&part, &rows)?;
+            if group.is_full() {
+                part.append(group)?;
+            } else {
+                self.open.push((day, part, group));
+            }
+            if self.open.len() > OPEN_DAYS_MAX {
+                let (_, part, group) = self.open.remove(0);
+                part.append(group)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        for (_, part, group) in self.open.drain(..) {
+            part.append(group)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,307 @@
+//! One Parquet file of one day, made of row groups that threads encode on their own.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::compute::{max, min};
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+
+use crate::Error;
+use crate::day::Day;
+use crate::durable::{create_folders, sync_folder};
+
+/// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
+const DELTA_ENCODED: &[&str] = &["time", "line_offset", "line_bytes"];
+/// Columns in which no value comes twice.
+const WITHOUT_DICTIONARY: &[&str] = &["request_id", "raw"];
+
+/// A row group is full at this many rows: below it dictionaries repeat, above it a reader skips less.
+const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
+/// And at this many encoded bytes in memory, which bounds what a thread holds.
+const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+
+/// The settings of every Parquet file of the lake.
+pub(crate) fn writer_properties() -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_created_by(concat!("floodmark ", env!("CARGO_PKG_VERSION")).to_owned());
+    for column in DELTA_ENCODED {
+        properties = properties
+            .set_column_dictionary_enabled(ColumnPath::from(*column), false)
+            .set_column_encoding(ColumnPath::from(*column), Encoding::DELTA_BINARY_PACKED);
+    }
+    for column in WITHOUT_DICTIONARY {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
+    }
+    properties.build()
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(crate) struct Part {
+    day: Day,
+    path: PathBuf,
+    relative: String,
+    writer: Mutex<Option<SerializedFileWriter<BufWriter<File>>>>,
+    factory: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    summary: Mutex<Summary>,
+}
+
+/// What the Delta log says of a file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Summary {
+    pub(crate) rows: usize,
+    pub(crate) time_nulls: usize,
+    pub(crate) time_range_us: Option<(i64, i64)>,
+}
+
+/// A file that is complete and on the disk.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) day: Day,
+    pub(crate) path: PathBuf,
+    pub(crate) relative: String,
+    pub(crate) bytes: u64,
+    pub(crate) modified_ms: i64,
+    pub(crate) summary: Summary,
+}
+
+impl Part {
+    pub(crate) fn create(
+        table: &Path,
+        day: Day,
+        schema: &SchemaRef,
+        properties: WriterProperties,
+    ) -> Result<Self, Error> {
+        let relative = format!(
+            "date={}/part-{}.parquet",
+            day.directory(),
+            uuid::Uuid::new_v4()
+        );
+        let path = table.join(&relative);
+        let cannot = |source| Error::Write {
+            path: path.clone(),
+            source,
+        };
+        create_folders(path.parent().unwrap_or(table)).map_err(cannot)?;
+        let file = File::create_new(&path).map_err(cannot)?;
+        let writer =
+            ArrowWriter::try_new(BufWriter::new(file), Arc::clone(schema), Some(properties))?;
+        let (writer, factory) = writer.into_serialized_writer()?;
+        Ok(Self {
+            day,
+            path,
+            relative,
+            writer: Mutex::new(Some(writer)),
+            factory,
+            schema: Arc::clone(schema),
+            summary: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn row_group(&self) -> Result<RowGroup, Error> {
+        Ok(RowGroup {
+            columns: self.factory.create_column_writers(0)?,
+            summary: Summary::default(),
+        })
+    }
+
+    /// Appends a row group that is complete.
+    pub(crate) fn append(&self, group: RowGroup) -> Result<(), Error> {
+        if group.summary.rows == 0 {
+            return Ok(());
+        }
+        let chunks = group
+            .columns
+            .into_iter()
+            .map(ArrowColumnWriter::close)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(writer) = writer.as_mut() else {
+            return Err(Error::Closed {
+                path: self.path.clone(),
+            });
+        };
+        let appended = (|| {
+            let mut row_group = writer.next_row_group()?;
+            for chunk in chunks {
+                chunk.append_to_row_group(&mut row_group)?;
+            }
+            row_group.close()
+        })();
+        appended.map_err(|error| self.cannot_write(error))?;
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        summary.add(&group.summary);
+        Ok(())
+    }
+
+    /// Writes the footer and syncs the file and its name.
+    pub(crate) fn finish(self) -> Result<Written, Error> {
+        let mut writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(writer) = writer.take() else {
+            return Err(Error::Closed {
+                path: self.path.clone(),
+            });
+        };
+        let buffered = writer
+            .into_inner()
+            .map_err(|error| self.cannot_write(error))?;
+        let cannot = |source| Error::Write {
+            path: self.path.clone(),
+            source,
+        };
+        let file = buffered
+            .into_inner()
+            .map_err(|error| cannot(error.into_error()))?;
+        file.sync_all().map_err(cannot)?;
+        sync_folder(self.path.parent().unwrap_or(Path::new("/"))).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
+        let modified_ms = metadata
+            .modified()
+            .ok()
+            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .unwrap_or_default();
+        let summary = self
+            .summary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Ok(Written {
+            day: self.day,
+            path: self.path,
+            relative: self.relative,
+            bytes: metadata.len(),
+            modified_ms,
+            summary,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A failed write inside the Parquet writer as the plain file error that it is.
+    fn cannot_write(&self, error: parquet::errors::ParquetError) -> Error {
+        if let parquet::errors::ParquetError::External(inner) = error {
+            return match inner.downcast::<std::io::Error>() {
+                Ok(source) => Error::Write {
+                    path: self.path.clone(),
+                    source: *source,
+                },
+                Err(other) => Error::Parquet(parquet::errors::ParquetError::External(other)),
+            };
+        }
+        Error::Parquet(error)
+    }
+}
+
+/// A row group that one thread encodes.
+pub(crate) struct RowGroup {
+    columns: Vec<ArrowColumnWriter>,
+    summary: Summary,
+}
+
+impl RowGroup {
+    /// Encodes rows; `schema` is the file's.
+    pub(crate) fn write(&mut self, part: &Part, rows: &RecordBatch) -> Result<(), Error> {
+        let fields = part.schema.fields();
+        for ((writer, field), array) in self.columns.iter_mut().zip(fields).zip(rows.columns()) {
+            for leaf in compute_leaves(field, array)? {
+                writer.write(&leaf)?;
+            }
+        }
+        self.summary.add(&Summary::of(rows));
+        Ok(())
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.summary.rows >= ROW_GROUP_ROWS_MAX || self.memory_bytes() >= ROW_GROUP_BYTES_MAX
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.columns
+            .iter()
+            .map(ArrowColumnWriter::memory_size)
+            .sum()
+    }
+}
+
+impl Summary {
+    fn of(rows: &RecordBatch) -> Self {
+        let times = rows
+            .column_by_name("time")
+            .and_then(|column| column.as_any().downcast_ref::<TimestampMicrosecondArray>());
+        Self {
+            rows: rows.num_rows(),
+            time_nulls: times.map_or(rows.num_rows(), Array::null_count),
+            time_range_us: times.and_then(|times| Some((min(times)?, max(times)?))),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.time_nulls += other.time_nulls;
+        self.time_range_us = match (self.time_range_us, other.time_range_us) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (range, None) | (None, range) => range,
+        };
+    }
+}
+
+impl Summary {
+    /// As a Delta `add` action has it. Its times are whole milliseconds, so they are widened to them.
+    pub(crate) fn to_delta(&self) -> serde_json::Value {
+        let mut stats = serde_json::json!({
+            "numRecords": self.rows,
+            "nullCount": { "time": self.time_nulls },
+        });
+        if let Some((first, last)) = self.time_range_us {
+            let text = |ms: i64| {
+                arrow::temporal_conversions::timestamp_ms_to_datetime(ms)
+                    .map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+            };
+            stats["minValues"] = serde_json::json!({ "time": text(first.div_euclid(1000)) });
+            let last_ms = last.div_euclid(1000) + i64::from(last.rem_euclid(1000) != 0);
+            stats["maxValues"] = serde_json::json!({ "time": text(last_ms) });
+        }
+        stats
+    }
+
+    /// Reads [`Summary::to_delta`]; what is missing there is unknown here.
+    pub(crate) fn from_delta(stats: &str) -> Self {
+        let stats: serde_json::Value = serde_json::from_str(stats).unwrap_or_default();
+        let count = |value: &serde_json::Value| {
+            value
+                .as_u64()
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or_default()
+        };
+        let time = |value: &serde_json::Value| {
+            let text = value["time"].as_str()?;
+            arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text)
+                .ok()
+                .map(|ns| ns.div_euclid(1000))
+        };
+        Self {
+            rows: count(&stats["numRecords"]),
+            time_nulls: count(&stats["nullCount"]["time"]),
+            time_range_us: time(&stats["minValues"]).zip(time(&stats["maxValues"])),
+        }
+    }
+}

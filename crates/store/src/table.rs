@@ -1,0 +1,251 @@
+//! The lines of a lake at one version, as DataFusion reads them.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, TimestampMicrosecondArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use deltalake::DeltaTable;
+use floodmark_ingest::LineSchema;
+use futures::TryStreamExt;
+
+use crate::Error;
+use crate::lake::DATE;
+use crate::part::Summary;
+
+/// Files of a query, counted over all its scans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FilesScanned {
+    /// Files of the table.
+    pub all: usize,
+    /// Files opened, or rather not ruled out by their day and times.
+    pub opened: usize,
+}
+
+/// The table of lines: its files from the Delta log, never from a folder.
+#[derive(Debug)]
+pub struct LinesTable {
+    schema: SchemaRef,
+    file_schema: SchemaRef,
+    files: Vec<LakeFile>,
+    scanned: Mutex<FilesScanned>,
+}
+
+#[derive(Debug)]
+struct LakeFile {
+    path: String,
+    bytes: u64,
+    date: Option<i32>,
+    rows: usize,
+    time_range_us: Option<(i64, i64)>,
+}
+
+impl LinesTable {
+    pub(crate) async fn at(
+        table: &DeltaTable,
+        schema: LineSchema,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let file_schema = schema.arrow();
+        let date = Arc::new(Field::new(DATE, DataType::Date32, true));
+        let fields: Vec<_> = file_schema.fields().iter().cloned().chain([date]).collect();
+        let folder = std::path::absolute(folder).map_err(|source| Error::Open {
+            path: folder.to_owned(),
+            source,
+        })?;
+        let log_store = table.log_store();
+        let files = table
+            .snapshot()?
+            .snapshot()
+            .file_views(log_store.as_ref(), None)
+            .try_collect::<Vec<_>>()
+            .await?;
+        let files = files
+            .iter()
+            .map(|file| {
+                let summary = file
+                    .stats()
+                    .map(|stats| Summary::from_delta(&stats))
+                    .unwrap_or_default();
+                let date = file.partition_values_map().remove(DATE).flatten();
+                LakeFile {
+                    path: folder.join(file.path().as_ref()).display().to_string(),
+                    bytes: u64::try_from(file.size()).unwrap_or_default(),
+                    date: date.and_then(|date| days_since_epoch(&date)),
+                    rows: summary.rows,
+                    time_range_us: summary.time_range_us,
+                }
+            })
+            .collect();
+        Ok(Self {
+            schema: Arc::new(Schema::new(fields)),
+            file_schema,
+            files,
+            scanned: Mutex::default(),
+        })
+    }
+
+    /// Files counted over all scans so far.
+    #[must_use]
+    pub fn files_scanned(&self) -> FilesScanned {
+        *self.scanned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Earliest and latest time of any row, microseconds since the epoch, widened to whole milliseconds.
+    #[must_use]
+    pub fn time_range_us(&self) -> Option<(i64, i64)> {
+        self.files
+            .iter()
+            .filter_map(|file| file.time_range_us)
+            .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
+    }
+
+    /// Which files can hold rows that pass the filters.
+    fn keep(&self, state: &dyn Session, filters: &[Expr]) -> datafusion::error::Result<Vec<bool>> {
+        let Some(filter) = conjunction(filters.to_vec()) else {
+            return Ok(vec![true; self.files.len()]);
+        };
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let filter = state.create_physical_expr(filter, &schema)?;
+        PruningPredicateBuilder::new()
+            .with_file_schema(Arc::clone(&self.schema))
+            .try_build(filter)?
+            .prune(self)
+    }
+}
+
+fn days_since_epoch(date: &str) -> Option<i32> {
+    match ScalarValue::try_from_string(date.to_owned(), &DataType::Date32).ok()? {
+        ScalarValue::Date32(days) => days,
+        _ => None,
+    }
+}
+
+impl PruningStatistics for LinesTable {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, |(first, _)| first)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, |(_, last)| last)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.files.len()
+    }
+
+    fn null_counts(&self, _: &Column) -> Option<ArrayRef> {
+        None
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        Some(Arc::new(UInt64Array::from_iter_values(
+            self.files.iter().map(|file| file.rows as u64),
+        )))
+    }
+
+    fn contained(&self, _: &Column, _: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+impl LinesTable {
+    fn bounds(&self, column: &Column, end: impl Fn((i64, i64)) -> i64) -> Option<ArrayRef> {
+        match column.name.as_str() {
+            "time" => {
+                let times = self.files.iter().map(|file| file.time_range_us.map(&end));
+                Some(Arc::new(
+                    times
+                        .collect::<TimestampMicrosecondArray>()
+                        .with_timezone("UTC"),
+                ))
+            }
+            DATE => Some(Arc::new(
+                self.files
+                    .iter()
+                    .map(|file| file.date)
+                    .collect::<Date32Array>(),
+            )),
+            _ => None,
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for LinesTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> datafusion::error::Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let keep = self.keep(state, filters)?;
+        let kept = self
+            .files
+            .iter()
+            .zip(&keep)
+            .filter(|(_, keep)| **keep)
+            .map(|(file, _)| file);
+        let files: Vec<PartitionedFile> = kept
+            .map(|file| {
+                let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes);
+                partitioned.partition_values = vec![ScalarValue::Date32(file.date)];
+                partitioned
+            })
+            .collect();
+        {
+            let mut scanned = self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
+            scanned.all += self.files.len();
+            scanned.opened += files.len();
+        }
+        let date = Arc::new(Field::new(DATE, DataType::Date32, true));
+        let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
+            .with_table_partition_cols(vec![date])
+            .build();
+        let options = state.table_options().parquet.clone();
+        let source = ParquetSource::new(table_schema).with_table_parquet_options(options);
+        let partitions = state.config().target_partitions();
+        let config =
+            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+                .with_file_groups(FileGroup::new(files).split_files(partitions))
+                .with_projection_indices(projection.cloned())?
+                .with_limit(limit)
+                .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
