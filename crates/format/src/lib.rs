@@ -3,7 +3,7 @@
 //! Start from [`CompiledFormat`] (a preset, a `log_format` text, or a format detected) and
 //! [`CompiledFormat::parse_into`]. The values of a [`Hit`] are bytes of the line, still escaped as the log
 //! escapes them; [`unescape`] undoes that, and [`integer`], [`status`], [`port`], [`seconds`] and [`seconds_list`]
-//! read numbers.
+//! read numbers. [`NginxConf`] reads which logs an nginx.conf writes, and in what formats.
 //!
 //! ```
 //! use floodmark_format::{CompiledFormat, Hit, status, unescape};
@@ -34,6 +34,7 @@ mod format;
 mod hit;
 mod json;
 mod line;
+mod nginx_conf;
 mod number;
 mod preset;
 mod request;
@@ -47,6 +48,7 @@ pub use error::{FormatError, LineError, LineErrorKind};
 pub use escape::{Escape, unescape};
 pub use format::CompiledFormat;
 pub use hit::Hit;
+pub use nginx_conf::{AccessLog, ConfError, NginxConf};
 pub use number::{integer, port, seconds, seconds_list, status};
 pub use request::RequestParts;
 pub use variable::{Kind, Variable};

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::ByteView;
-use arrow::array::NullBufferBuilder;
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
-    RecordBatch, RecordBatchOptions, StringViewArray, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, ByteView, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
+    NullBufferBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
+    TimestampMicrosecondBuilder, UInt32Array, new_null_array,
 };
 use arrow::buffer::{Buffer, ScalarBuffer};
-use arrow::datatypes::SchemaRef;
+use arrow::compute::take;
+use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::Error;
-use crate::columns::{Column, ColumnType};
+use crate::columns::{Column, ColumnType, Origin};
 
 /// Text columns are views: a value that needs no change points into the block, others into one side buffer.
 const BLOCK_BUFFER: u32 = 0;
@@ -24,6 +24,8 @@ const INLINE_BYTES_MAX: usize = 12;
 #[derive(Debug)]
 pub(crate) enum ColumnBuilder {
     Text(TextBuilder),
+    /// The source of the block, which all of its rows share.
+    Source(usize),
     Status(Int16Builder),
     Small(Int32Builder),
     Count(Int64Builder),
@@ -35,6 +37,7 @@ pub(crate) enum ColumnBuilder {
 impl ColumnBuilder {
     pub(crate) fn new(column: &Column, rows: usize) -> Self {
         match column.column_type {
+            ColumnType::Text if column.origin == Origin::Source => Self::Source(0),
             ColumnType::Text => Self::Text(TextBuilder::with_capacity(rows)),
             ColumnType::Status => Self::Status(Int16Builder::with_capacity(rows)),
             ColumnType::Small => Self::Small(Int32Builder::with_capacity(rows)),
@@ -52,6 +55,7 @@ impl ColumnBuilder {
     pub(crate) fn null(&mut self) {
         match self {
             Self::Text(builder) => builder.null(),
+            Self::Source(rows) => *rows += 1,
             Self::Status(builder) => builder.append_null(),
             Self::Small(builder) => builder.append_null(),
             Self::Count(builder) => builder.append_null(),
@@ -61,9 +65,10 @@ impl ColumnBuilder {
         }
     }
 
-    fn finish(self, block: &Buffer) -> Result<ArrayRef, Error> {
+    fn finish(self, block: &Block<'_>) -> Result<ArrayRef, Error> {
         Ok(match self {
-            Self::Text(builder) => Arc::new(builder.finish(block)?),
+            Self::Text(builder) => builder.finish(block.bytes)?,
+            Self::Source(rows) => same(block.source, rows)?,
             Self::Status(mut builder) => Arc::new(builder.finish()),
             Self::Small(mut builder) => Arc::new(builder.finish()),
             Self::Count(mut builder) => Arc::new(builder.finish()),
@@ -75,18 +80,30 @@ impl ColumnBuilder {
 }
 
 /// A text column: views into the block and into a side buffer.
+///
+/// Most columns of a block hold one value or none in every row; they are counted and not built.
 #[derive(Debug)]
 pub(crate) struct TextBuilder {
+    run: Run,
     views: Vec<u128>,
     side: Vec<u8>,
-    few: Vec<(String, u128)>,
+    few: Vec<(&'static str, u128)>,
     nulls: NullBufferBuilder,
+}
+
+/// How the column begins, until it holds different values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Run {
+    Nulls(usize),
+    Same(&'static str, usize),
+    Over,
 }
 
 impl TextBuilder {
     fn with_capacity(rows: usize) -> Self {
         Self {
-            views: Vec::with_capacity(rows),
+            run: Run::Nulls(0),
+            views: Vec::new(),
             side: Vec::new(),
             few: Vec::new(),
             nulls: NullBufferBuilder::new(rows),
@@ -94,59 +111,108 @@ impl TextBuilder {
     }
 
     pub(crate) fn null(&mut self) {
+        if let Run::Nulls(rows) = &mut self.run {
+            *rows += 1;
+            return;
+        }
+        self.end_run();
         self.views.push(0);
         self.nulls.append_null();
     }
 
     /// A value that lies in the block at `offset`.
     pub(crate) fn borrowed(&mut self, value: &[u8], offset: usize) {
-        self.view(value, BLOCK_BUFFER, offset);
+        self.end_run();
+        self.push(make_view(value, BLOCK_BUFFER, offset));
     }
 
     /// A value that does not lie in the block.
     pub(crate) fn owned(&mut self, value: &str) {
+        self.end_run();
+        let view = self.kept(value);
+        self.push(view);
+    }
+
+    /// A value out of a few that stand in many rows.
+    pub(crate) fn one_of_few(&mut self, value: &'static str) {
+        match &mut self.run {
+            Run::Nulls(0) => self.run = Run::Same(value, 1),
+            Run::Same(same, rows) if *same == value => *rows += 1,
+            Run::Over => self.push_one_of_few(value),
+            _ => {
+                self.end_run();
+                self.push_one_of_few(value);
+            }
+        }
+    }
+
+    fn push_one_of_few(&mut self, value: &'static str) {
+        let known = self.few.iter().find(|(few, _)| std::ptr::eq(*few, value));
+        let view = match known {
+            Some(&(_, view)) => view,
+            None => {
+                let view = self.kept(value);
+                self.few.push((value, view));
+                view
+            }
+        };
+        self.push(view);
+    }
+
+    /// Copies a value into the side buffer, if it does not fit into its view.
+    fn kept(&mut self, value: &str) -> u128 {
         let offset = self.side.len();
         if value.len() > INLINE_BYTES_MAX {
             self.side.extend_from_slice(value.as_bytes());
         }
-        self.view(value.as_bytes(), SIDE_BUFFER, offset);
+        make_view(value.as_bytes(), SIDE_BUFFER, offset)
     }
 
-    /// A value out of a few that stand in many rows: copied the first time only.
-    pub(crate) fn one_of_few(&mut self, value: &str) {
-        let known = self.few.iter().find(|(few, _)| few == value);
-        let view = match known {
-            Some(&(_, view)) => view,
-            None => {
-                let view = make_view(value.as_bytes(), SIDE_BUFFER, self.side.len());
-                if value.len() > INLINE_BYTES_MAX {
-                    self.side.extend_from_slice(value.as_bytes());
-                }
-                self.few.push((value.to_owned(), view));
-                view
-            }
-        };
+    fn push(&mut self, view: u128) {
         self.views.push(view);
         self.nulls.append_non_null();
     }
 
-    fn view(&mut self, value: &[u8], buffer: u32, offset: usize) {
-        self.views.push(make_view(value, buffer, offset));
-        self.nulls.append_non_null();
+    /// Writes the rows of the run out, as a different value follows.
+    fn end_run(&mut self) {
+        match std::mem::replace(&mut self.run, Run::Over) {
+            Run::Over => {}
+            Run::Nulls(rows) => {
+                self.views.resize(rows, 0);
+                self.nulls.append_n_nulls(rows);
+            }
+            Run::Same(value, rows) => {
+                let view = self.kept(value);
+                self.few.push((value, view));
+                self.views.resize(rows, view);
+                self.nulls.append_n_non_nulls(rows);
+            }
+        }
     }
 
-    fn finish(mut self, block: &Buffer) -> Result<StringViewArray, Error> {
+    fn finish(mut self, block: &Buffer) -> Result<ArrayRef, Error> {
+        match self.run {
+            Run::Nulls(rows) => return Ok(new_null_array(&DataType::Utf8View, rows)),
+            Run::Same(value, rows) => return same(value, rows),
+            Run::Over => {}
+        }
         let buffers: Vec<Buffer> = if self.side.is_empty() {
             vec![block.clone()]
         } else {
             vec![block.clone(), Buffer::from_vec(self.side)]
         };
-        Ok(StringViewArray::try_new(
+        Ok(Arc::new(StringViewArray::try_new(
             ScalarBuffer::from(self.views),
             buffers,
             self.nulls.finish(),
-        )?)
+        )?))
     }
+}
+
+/// One value in every row.
+fn same(value: &str, rows: usize) -> Result<ArrayRef, Error> {
+    let one = StringViewArray::from_iter_values([value]);
+    Ok(take(&one, &UInt32Array::from(vec![0; rows]), None)?)
 }
 
 /// Arrow's 16-byte view: length, then the value itself or its first four bytes, buffer and offset.
@@ -164,17 +230,28 @@ fn make_view(value: &[u8], buffer: u32, offset: usize) -> u128 {
         .into()
 }
 
-/// Finishes all columns into one batch.
+/// What the columns of a batch lean on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block<'block> {
+    pub(crate) bytes: &'block Buffer,
+    pub(crate) source: &'block str,
+}
+
+/// Finishes all columns into one batch; `twins` are a column that was left empty and the one that it equals.
 pub(crate) fn finish(
     schema: &SchemaRef,
     builders: Vec<ColumnBuilder>,
     rows: usize,
-    block: &Buffer,
+    block: &Block<'_>,
+    twins: Option<(usize, usize)>,
 ) -> Result<RecordBatch, Error> {
-    let arrays = builders
+    let mut arrays = builders
         .into_iter()
         .map(|builder| builder.finish(block))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some((empty, equal)) = twins {
+        arrays[empty] = Arc::clone(&arrays[equal]);
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),

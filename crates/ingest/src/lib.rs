@@ -20,6 +20,7 @@ mod relay;
 mod rows;
 mod secrets;
 mod tally;
+mod zone;
 
 pub use client::Trust;
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};

@@ -1,27 +1,29 @@
 //! Lines to rows: one block parsed by one format into one record batch.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use floodmark_format::{
-    CompiledFormat, Escape, Hit, integer, port, seconds, seconds_list, status, unescape,
+    CompiledFormat, Escape, Hit, RequestParts, integer, port, seconds, seconds_list, status, unescape,
 };
 use floodmark_traffic::agent::{Agent, agent, is_probe};
 use floodmark_traffic::row::{RULES_VERSION, row_bot};
-use floodmark_traffic::scan::scan;
+use floodmark_traffic::scan::{Scan, scan};
+use hashbrown::HashMap;
 use memchr::{memchr, memchr_iter};
 
 use crate::Error;
-use crate::batch::{ColumnBuilder, TextBuilder, finish};
+use crate::batch::{Block, ColumnBuilder, TextBuilder, finish};
 use crate::client::Trust;
 use crate::columns::{ColumnType, LineSchema, Origin};
 use crate::relay::{Heard, Teller};
-use crate::secrets::redact;
+use crate::secrets::{may_hold_secret, redact};
 use crate::tally::{RejectSample, Tally};
+use crate::zone::Zones;
 
 /// Which side of the site wrote the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,8 +80,11 @@ pub(crate) struct Recipe {
     fills: Vec<Fill>,
     agent_slot: Option<usize>,
     status_slot: Option<usize>,
+    stamp_slot: Option<usize>,
     remote_addr_slot: Option<usize>,
     forwarded_slot: Option<usize>,
+    /// Places of `client` and `remote_addr` where they are the same, as no proxy is trusted.
+    twins: Option<(usize, usize)>,
     needs: Needs,
 }
 
@@ -140,6 +145,19 @@ impl Recipe {
                 origin => Fill::From(origin),
             })
             .collect();
+        let place_of = |name: &str| {
+            schema
+                .columns()
+                .iter()
+                .position(|column| column.name == name)
+        };
+        let twins = place_of("client")
+            .zip(place_of("remote_addr"))
+            .filter(|_| settings.trust.is_empty());
+        let mut fills = fills;
+        if let Some((client, _)) = twins {
+            fills[client] = Fill::Null;
+        }
         let needs = Needs {
             bot: schema
                 .columns()
@@ -149,8 +167,10 @@ impl Recipe {
         Self {
             agent_slot: slot_of("http_user_agent"),
             status_slot: slot_of("status"),
+            stamp_slot: slot_of("time_local"),
             remote_addr_slot: slot_of("remote_addr"),
             forwarded_slot: slot_of("http_x_forwarded_for"),
+            twins,
             fills,
             needs,
             settings,
@@ -170,10 +190,11 @@ impl Recipe {
 #[derive(Debug, Default)]
 pub struct Scratch {
     agents: HashMap<Vec<u8>, (Option<Agent>, bool)>,
+    paths: HashMap<Vec<u8>, Option<Scan>>,
 }
 
-/// Agents remembered by a thread; a flood of invented ones starts the memory afresh.
-const AGENTS_REMEMBERED_MAX: usize = 16_384;
+/// Agents and paths remembered by a thread: some 4 MB.
+const REMEMBERED_MAX: usize = 16_384;
 
 /// Rows are guessed at this many bytes a line, so that arrays seldom grow.
 const LINE_BYTES_GUESS: usize = 160;
@@ -228,6 +249,7 @@ pub(crate) fn parse_block(
         base,
         block_is_utf8,
         blank: Blank::default(),
+        zones: Zones::default(),
     };
     let mut hit = Hit::default();
     let mut start = 0;
@@ -245,11 +267,17 @@ pub(crate) fn parse_block(
     let Rows {
         builders,
         rows: count,
-        tally,
+        mut tally,
+        zones,
         ..
     } = rows;
+    tally.zones = zones.into_counts();
+    let block = Block {
+        bytes: &block,
+        source: &place.source,
+    };
     Ok(LineBatch {
-        rows: finish(arrow_schema, builders, count, &block)?,
+        rows: finish(arrow_schema, builders, count, &block, recipe.twins)?,
         tally,
     })
 }
@@ -284,6 +312,7 @@ pub(crate) fn long_line(
         base: block.as_slice(),
         block_is_utf8: false,
         blank: Blank::default(),
+        zones: Zones::default(),
     };
     let time_us = rows.time_of_reject(None);
     rows.reject_row(&Reject {
@@ -301,8 +330,12 @@ pub(crate) fn long_line(
         tally,
         ..
     } = rows;
+    let block = Block {
+        bytes: &block,
+        source: &place.source,
+    };
     Ok(LineBatch {
-        rows: finish(arrow_schema, builders, count, &block)?,
+        rows: finish(arrow_schema, builders, count, &block, recipe.twins)?,
         tally,
     })
 }
@@ -337,6 +370,7 @@ struct Rows<'block> {
     base: &'block [u8],
     block_is_utf8: bool,
     blank: Blank,
+    zones: Zones,
 }
 
 impl<'block> Rows<'block> {
@@ -357,6 +391,10 @@ impl<'block> Rows<'block> {
                     self.last_good_us = Some(time_us);
                     self.tally.saw_time(time_us);
                 }
+                let stamp = self.recipe.stamp_slot.and_then(|slot| *hit.values.get(slot)?);
+                if let Some(stamp) = stamp {
+                    self.zones.count(stamp);
+                }
                 self.tally.requests += 1;
                 self.request_row(line, start, end, hit, scratch);
             }
@@ -365,7 +403,11 @@ impl<'block> Rows<'block> {
                 let format = &self.recipe.settings.format;
                 self.reject_row(&Reject {
                     reason: error.kind.reason(),
-                    message: error.render(format, line),
+                    message: if self.tally.wants_sample(error.kind.reason()) {
+                        error.render(format, line)
+                    } else {
+                        String::new()
+                    },
                     line,
                     offset: start,
                     line_bytes: with_newline.len() as u64,
@@ -459,7 +501,6 @@ impl<'block> Rows<'block> {
                     Origin::BotRule if bot.1.is_empty() => builder.null(),
                     Origin::BotRule => builder.one_of_few(bot.1),
                     Origin::BotVersion => builder.one_of_few(RULES_VERSION),
-                    Origin::Source => builder.one_of_few(&place.source),
                     Origin::Client => put_client(builder, recipe, hit, &mut text),
                     _ => builder.null(),
                 },
@@ -503,7 +544,6 @@ impl<'block> Rows<'block> {
                 (Origin::Layer, ColumnBuilder::Text(builder)) => {
                     builder.one_of_few(recipe.settings.layer.as_str());
                 }
-                (Origin::Source, ColumnBuilder::Text(builder)) => builder.one_of_few(&place.source),
                 (Origin::Reason, ColumnBuilder::Text(builder)) => builder.one_of_few(reject.reason),
                 (Origin::Raw, ColumnBuilder::Text(builder)) => {
                     // As read: only what is not UTF-8 is written as `\xHH`.
@@ -565,13 +605,13 @@ impl<'block> Text<'block> {
             builder.null();
             return;
         };
-        if self.plain && !(may_be_secret && self.redacts) {
+        let may_be_secret = may_be_secret && self.redacts && may_hold_secret(raw);
+        if self.plain && !may_be_secret {
             builder.borrowed(raw, self.offset(raw));
             return;
         }
         let value = unescape(self.escape, raw);
         if may_be_secret
-            && self.redacts
             && let Some(redacted) = redact(&value)
         {
             builder.owned(&redacted);
@@ -658,24 +698,10 @@ fn bot_of<'block>(
         }
         let text = unescape(recipe.escape(), raw);
         let judged = (agent(&text), is_probe(&text));
-        if scratch.agents.len() >= AGENTS_REMEMBERED_MAX {
-            scratch.agents.clear();
-        }
-        scratch.agents.insert(raw.to_vec(), judged);
+        remember(&mut scratch.agents, raw, judged);
         judged
     });
-    let request = &hit.request;
-    let text = |raw: &'block [u8]| unescape(recipe.escape(), raw);
-    let method = request.method.map(text);
-    let path = request.path.map(text);
-    let args = request.args.map(text);
-    let whole = request.whole.map(text);
-    let scanned = scan(
-        method.as_deref(),
-        path.as_deref(),
-        args.as_deref(),
-        whole.as_deref(),
-    );
+    let scanned = scan_of(recipe.escape(), &hit.request, scratch);
     let answered = recipe
         .status_slot
         .and_then(|slot| status(hit.values.get(slot).copied().flatten()?));
@@ -683,10 +709,47 @@ fn bot_of<'block>(
     (bot.as_str(), rule)
 }
 
+/// What a request shows by itself. Paths come again and again, so what they show is remembered.
+fn scan_of(escape: Escape, request: &RequestParts<'_>, scratch: &mut Scratch) -> Option<Scan> {
+    let text = |raw: &'_ [u8]| unescape(escape, raw).into_owned();
+    let by_path = match (request.method, request.path) {
+        (Some(b"GET" | b"POST" | b"HEAD"), Some(path)) => match scratch.paths.get(path) {
+            Some(known) => *known,
+            None => {
+                let found = scan(None, Some(&unescape(escape, path)), None, None);
+                remember(&mut scratch.paths, path, found);
+                found
+            }
+        },
+        (method, path) => scan(
+            method.map(text).as_deref(),
+            path.map(text).as_deref(),
+            None,
+            request.whole.map(text).as_deref(),
+        ),
+    };
+    let by_args = request
+        .args
+        .and_then(|args| scan(None, None, Some(&unescape(escape, args)), None));
+    // The surest finding speaks; between equals, the one nearer the front of the line.
+    [by_path, by_args]
+        .into_iter()
+        .flatten()
+        .min_by_key(|scan| scan.strength)
+}
+
+/// Remembers a judgment; a flood of invented keys starts the memory afresh.
+fn remember<V>(memory: &mut HashMap<Vec<u8>, V>, key: &[u8], value: V) {
+    if memory.len() >= REMEMBERED_MAX {
+        memory.clear();
+    }
+    memory.insert(key.to_vec(), value);
+}
+
 pub(crate) fn recipes(
-    logs: &HashMap<std::path::PathBuf, Arc<LogSettings>>,
+    logs: &std::collections::HashMap<PathBuf, Arc<LogSettings>>,
     schema: &LineSchema,
-) -> HashMap<std::path::PathBuf, Arc<Recipe>> {
+) -> std::collections::HashMap<PathBuf, Arc<Recipe>> {
     logs.iter()
         .map(|(path, settings)| {
             (

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use memchr::memchr;
-use memchr::memmem::find;
+use memchr::memmem::Finder;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 
@@ -27,6 +27,8 @@ const NAMES: &[&str] = &[
 
 /// Every JSON object in base64 begins so, and a JSON Web Token is one, a dot and another.
 const JWT_START: &str = "eyJ";
+
+static TOKEN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(JWT_START));
 
 /// Shorter runs are not a token.
 const JWT_CHARS_MIN: usize = 20;
@@ -53,7 +55,7 @@ static HINTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 #[must_use]
 pub fn redact(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    if memchr(b'=', bytes).is_none() && find(bytes, JWT_START.as_bytes()).is_none() {
+    if !may_hold_secret(bytes) {
         return None;
     }
     let mut out: Option<String> = None;
@@ -77,6 +79,11 @@ pub fn redact(text: &str) -> Option<String> {
         out.push_str(&text[done..]);
     }
     out
+}
+
+/// A quick no for most texts: a secret needs a `=` before it or is a token.
+pub(crate) fn may_hold_secret(text: &[u8]) -> bool {
+    memchr(b'=', text).is_some() || TOKEN.find(text).is_some()
 }
 
 /// The span of the secret that a hint stands for.

@@ -40,6 +40,8 @@ pub struct Tally {
     pub out_of_range: u64,
     /// Time of the earliest and the latest request, microseconds since the epoch.
     pub time_range_us: Option<(i64, i64)>,
+    /// Requests by the offset from UTC that their line was written with, in seconds east.
+    pub zones: BTreeMap<i32, u64>,
     /// Bytes of all lines with their newlines, decompressed.
     pub bytes: u64,
 }
@@ -58,6 +60,9 @@ impl Tally {
         self.blank += other.blank;
         self.out_of_range += other.out_of_range;
         self.bytes += other.bytes;
+        for (zone, lines) in other.zones {
+            *self.zones.entry(zone).or_default() += lines;
+        }
         for (reason, theirs) in other.rejects {
             let ours = self.rejects.entry(reason).or_default();
             ours.count += theirs.count;
@@ -77,6 +82,13 @@ impl Tally {
             Some((first, last)) => (first.min(time_us), last.max(time_us)),
             None => (time_us, time_us),
         });
+    }
+
+    /// Whether an example of this reason is still wanted.
+    pub(crate) fn wants_sample(&self, reason: &str) -> bool {
+        self.rejects
+            .get(reason)
+            .is_none_or(|rejects| rejects.samples.len() < REJECT_SAMPLES_MAX)
     }
 
     pub(crate) fn reject(&mut self, reason: &'static str, sample: impl FnOnce() -> RejectSample) {

@@ -39,6 +39,7 @@ mod input;
 mod ledger;
 mod log_file;
 mod plan;
+mod sample;
 mod sniff;
 
 pub use blocks::{Block, BlockOptions, BlockReader, LastLine, LongLine, Piece};
@@ -48,3 +49,4 @@ pub use feed::{Feed, Progress};
 pub use identity::{ANCHOR_BYTES, KnownSource, SourceId, SourcePosition, anchor};
 pub use log_file::{Compression, FileIdentity, LogFile, Rotation};
 pub use plan::{Outcome, Reading, Segment, plan};
+pub use sample::sample;

@@ -39,6 +39,7 @@ impl Lake {
     ///
     /// The folder cannot be read, or what is in it is not a lake.
     pub async fn open(folder: &Path) -> Result<Option<Self>, Error> {
+        let folder = &absolute(folder)?;
         let lines = folder.join(LINES);
         match fs::read_dir(lines.join("_delta_log")) {
             Ok(_) => {}
@@ -70,6 +71,7 @@ impl Lake {
     ///
     /// As [`Lake::open`], or the folder cannot be written.
     pub async fn open_or_create(folder: &Path) -> Result<Self, Error> {
+        let folder = &absolute(folder)?;
         if let Some(lake) = Self::open(folder).await? {
             return Ok(lake);
         }
@@ -237,13 +239,17 @@ fn is_conflict(error: &TransactionError) -> bool {
     )
 }
 
-fn table_at(lines: &Path) -> Result<DeltaTable, Error> {
-    let absolute = std::path::absolute(lines).map_err(|source| Error::Open {
-        path: lines.to_owned(),
+/// The lake's store and its queries need a path that holds from anywhere.
+fn absolute(folder: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(folder).map_err(|source| Error::Open {
+        path: folder.to_owned(),
         source,
-    })?;
-    let url = Url::from_directory_path(&absolute).map_err(|()| Error::NotAFolder {
-        path: absolute.clone(),
+    })
+}
+
+fn table_at(lines: &Path) -> Result<DeltaTable, Error> {
+    let url = Url::from_directory_path(lines).map_err(|()| Error::NotAFolder {
+        path: lines.to_owned(),
     })?;
     let store = DurableLocal::new(PathBuf::from("/")).map_err(DeltaTableError::from)?;
     Ok(DeltaTableBuilder::from_url(url.clone())?

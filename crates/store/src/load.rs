@@ -33,6 +33,8 @@ impl Default for LoadOptions {
 
 /// Days whose row groups a thread keeps open; logs are nearly in order, so few are needed.
 const OPEN_DAYS_MAX: usize = 8;
+/// Encoded bytes in the open row groups of a thread.
+const OPEN_BYTES_MAX: usize = 40 << 20;
 
 impl Lake {
     /// Reads an intake to its end into the lake. Each commit holds rows and the offsets they reach.
@@ -257,12 +259,17 @@ impl Worker<'_> {
             } else {
                 self.open.push((day, part, group));
             }
-            if self.open.len() > OPEN_DAYS_MAX {
+            while self.open.len() > 1 && self.is_crowded() {
                 let (_, part, group) = self.open.remove(0);
                 part.append(group)?;
             }
         }
         Ok(())
+    }
+
+    fn is_crowded(&self) -> bool {
+        let bytes: usize = self.open.iter().map(|(.., group)| group.memory_bytes()).sum();
+        self.open.len() > OPEN_DAYS_MAX || bytes > OPEN_BYTES_MAX
     }
 
     fn close(&mut self) -> Result<(), Error> {

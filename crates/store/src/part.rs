@@ -27,7 +27,7 @@ const WITHOUT_DICTIONARY: &[&str] = &["request_id", "raw"];
 /// A row group is full at this many rows: below it dictionaries repeat, above it a reader skips less.
 const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
 /// And at this many encoded bytes in memory, which bounds what a thread holds.
-const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
+const ROW_GROUP_BYTES_MAX: usize = 40 << 20;
 
 /// The settings of every Parquet file of the lake.
 pub(crate) fn writer_properties() -> WriterProperties {
@@ -234,7 +234,7 @@ impl RowGroup {
         self.summary.rows >= ROW_GROUP_ROWS_MAX || self.memory_bytes() >= ROW_GROUP_BYTES_MAX
     }
 
-    fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.columns
             .iter()
             .map(ArrowColumnWriter::memory_size)

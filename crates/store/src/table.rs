@@ -62,10 +62,6 @@ impl LinesTable {
         let file_schema = schema.arrow();
         let date = Arc::new(Field::new(DATE, DataType::Date32, true));
         let fields: Vec<_> = file_schema.fields().iter().cloned().chain([date]).collect();
-        let folder = std::path::absolute(folder).map_err(|source| Error::Open {
-            path: folder.to_owned(),
-            source,
-        })?;
         let log_store = table.log_store();
         let files = table
             .snapshot()?

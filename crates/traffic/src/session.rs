@@ -10,8 +10,9 @@ use crate::claims::Standing;
 pub const IDLE_S: i64 = 1_800;
 /// Pages per minute of one client that no person asks for: one a second, sustained for a minute.
 pub const FLOOD_PAGES_PER_MINUTE: u32 = 60;
-/// Pages per minute from one /24 or /64, above which the whole of it is suspected …
-pub const FLOOD_PREFIX_PAGES_PER_MINUTE: u32 = 120;
+/// Pages per minute from one /24 or /64, from which the whole of it is suspected: what is too much for one client is no more
+/// usual for a few neighbours, if they load hardly any asset …
+pub const FLOOD_PREFIX_PAGES_PER_MINUTE: u32 = 60;
 /// … if at least so many addresses take part …
 pub const FLOOD_PREFIX_CLIENTS: u32 = 5;
 /// … and less than this share of its requests are assets: an office behind one range loads styles and images with its pages.

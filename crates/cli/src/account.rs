@@ -1,0 +1,122 @@
+//! The account of lines: what was read, what became of it, and whether that fails the run.
+
+use std::path::PathBuf;
+
+use floodmark_ingest::Tally;
+use floodmark_source::{Outcome as FileOutcome, Reading};
+
+use crate::Outcome;
+use crate::plan::{FailOn, Plan};
+use crate::say::{counted, number};
+
+/// `lines = requests + rejects + blank`, said on standard error.
+pub(crate) fn say(plan: &Plan, tally: &Tally) {
+    plan.voice.notice(&format!(
+        "{} = {} + {} + {} blank",
+        counted(tally.lines, "line"),
+        counted(tally.requests, "request"),
+        counted(tally.rejected(), "reject"),
+        number(tally.blank),
+    ));
+    if let Some((reason, rejects)) = tally.rejects.iter().next()
+        && let Some(sample) = rejects.samples.first()
+    {
+        plan.voice.notice(&format!(
+            "{} of {} rejected, the first at byte {} of {} ({reason}); `floodmark inspect` lists them",
+            number(tally.rejected()),
+            counted(tally.lines, "line"),
+            sample.file_offset,
+            sample.file,
+        ));
+    }
+    if tally.out_of_range > 0 {
+        plan.voice.notice(&format!(
+            "{} did not fit their column and are NULL",
+            counted(tally.out_of_range, "value"),
+        ));
+    }
+}
+
+/// Says what each file is to the lake; gives the number of those that could not be read.
+pub(crate) fn say_outcomes(plan: &Plan, readings: &[Reading]) -> usize {
+    let mut failed = 0;
+    for reading in readings {
+        let name = reading.file.path.display();
+        if let Some(set) = reading.adopted_by() {
+            plan.voice.notice(&format!("{name}: its lines belong to the log set `{set}`"));
+        }
+        match &reading.outcome {
+            FileOutcome::New => plan.voice.detail(&format!("{name}: new")),
+            FileOutcome::Continues { already } => plan.voice.detail(&format!(
+                "{name}: continues after {} that are in the lake",
+                counted(*already, "byte"),
+            )),
+            FileOutcome::NothingNew { .. } => {
+                plan.voice.notice(&format!("{name}: nothing new, all of it is in the lake"));
+            }
+            FileOutcome::OlderCopy { known, found, .. } => plan.voice.notice(&format!(
+                "{name}: an older copy of a log in the lake ({} of {} bytes), nothing to add",
+                number(*found),
+                number(*known),
+            )),
+            FileOutcome::Shrunk { known, found, .. } => plan.voice.warn(&format!(
+                "{name}: shrunk to {} from {} bytes read before; lines from here on are a new source",
+                number(*found),
+                number(*known),
+            )),
+            FileOutcome::DuplicateOf(other) => plan
+                .voice
+                .notice(&format!("{name}: the same bytes as {}, read once", other.display())),
+            FileOutcome::Empty => plan.voice.notice(&format!("{name}: empty")),
+            FileOutcome::Failed(error) => {
+                failed += 1;
+                plan.voice.warn(&chain(error));
+            }
+            _ => {}
+        }
+    }
+    failed
+}
+
+/// Says which files could not be read to their end.
+pub(crate) fn say_failures(
+    plan: &Plan,
+    failures: &[(PathBuf, impl std::borrow::Borrow<str>)],
+) {
+    for (_, error) in failures {
+        plan.voice.warn(error.borrow());
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let (head, hint) = text.split_once("\nhint: ").map_or((text.as_str(), None), |(h, t)| (h, Some(t)));
+        text = match hint {
+            Some(hint) => format!("{head}: {cause}\nhint: {hint}"),
+            None => format!("{head}: {cause}"),
+        };
+        source = cause.source();
+    }
+    text
+}
+
+/// The outcome of a run under `--fail-on rejects` and files that failed.
+pub(crate) fn outcome(plan: &Plan, tally: &Tally, failed_files: usize) -> Outcome {
+    if failed_files > 0 {
+        return Outcome::Incomplete;
+    }
+    let share = if tally.lines == 0 { 0.0 } else { ratio(tally.rejected(), tally.lines) };
+    let over = plan.fail_on.iter().any(|condition| match condition {
+        FailOn::Rejects(limit) => share > *limit,
+        FailOn::Verdict | FailOn::Gaps => false,
+    });
+    if over { Outcome::Failed } else { Outcome::Done }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of lines are far below 2^53")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}

@@ -1,0 +1,207 @@
+//! The command line as it is typed; `plan` checks it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Who the bots were, when and why errors spiked, what the uptime really was: from Nginx access logs.
+#[derive(Debug, Parser)]
+#[command(name = "floodmark", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report weeks against the target, incidents, error spikes, bots and traffic
+    Report(ReportArgs),
+    /// Answer one SQL statement over the lake, or over raw logs with --from
+    Sql(SqlArgs),
+    /// Run a named query; without a name, list them
+    Query(QueryArgs),
+    /// Read logs into the lake; what is there already is not added again
+    Ingest(IngestArgs),
+    /// Say what logs hold: format, lines, rejects by reason, time range, zones
+    Inspect(LogArgs),
+    /// Write labelled traffic and its truth
+    Simulate(SimulateArgs),
+    /// Print the completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// Folder of the lake [default: $XDG_DATA_HOME/floodmark/lake]
+    #[arg(long, global = true, value_name = "DIR", env = "FLOODMARK_LAKE")]
+    pub(crate) lake: Option<PathBuf>,
+    /// How lines are written: a preset's name, or the text of an Nginx log_format [default: detected]
+    #[arg(long, global = true, value_name = "NAME|TEXT")]
+    pub(crate) format: Option<String>,
+    /// Read log_format and access_log from this file [default: an nginx.conf beside the logs]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) nginx_conf: Option<PathBuf>,
+    /// Port of requests whose line does not say it
+    #[arg(long, global = true, value_name = "PORT", default_value_t = 443)]
+    pub(crate) port: u16,
+    /// Believe X-Forwarded-For from proxies in this range; may be repeated
+    #[arg(long, global = true, value_name = "CIDR")]
+    pub(crate) trust: Vec<String>,
+    /// Zone in which days and weeks begin and times are shown
+    #[arg(long, global = true, value_name = "ZONE", default_value = "UTC")]
+    pub(crate) tz: String,
+    /// Name of the log set of files given by name [default: the file's name without its rotation suffix]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) log_set: Option<String>,
+    /// Keep tokens, keys and passwords in request targets and referrers
+    #[arg(long, global = true)]
+    pub(crate) keep_secrets: bool,
+    /// Threads [default: one for each core]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Memory for sorts, joins and groups before they spill to disk, with K, M or G
+    #[arg(long, global = true, value_name = "BYTES", default_value = "1G")]
+    pub(crate) memory: String,
+    /// Exit with 1 if one of these holds: verdict, rejects=1%, gaps
+    #[arg(long, global = true, value_name = "CONDITIONS", value_delimiter = ',')]
+    pub(crate) fail_on: Vec<String>,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more, such as each file read
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// Logs to read.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Files, globs, directories, or - for standard input
+    #[arg(value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IngestArgs {
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+/// The stretch of time a command is about.
+#[derive(Debug, Args)]
+pub(crate) struct WindowArgs {
+    /// From this time on: 2026-11-16, 2026-11-16T08:00, with Z or +01:00, or 24h, 7d before the end
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["day", "week", "weeks"])]
+    pub(crate) since: Option<String>,
+    /// Up to this time, exclusive [default: after the last request]
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["day", "week"])]
+    pub(crate) until: Option<String>,
+    /// One day: 2026-11-16
+    #[arg(long, value_name = "DATE", conflicts_with = "week")]
+    pub(crate) day: Option<String>,
+    /// One ISO week: 2026-W46
+    #[arg(long, value_name = "WEEK")]
+    pub(crate) week: Option<String>,
+    /// The last N weeks that have requests [default: 5]
+    #[arg(long, value_name = "N", conflicts_with_all = ["day", "week"])]
+    pub(crate) weeks: Option<u32>,
+    /// The share of minutes a week is to be up
+    #[arg(long, value_name = "SHARE", default_value = "95%")]
+    pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    /// Write the report as one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the report as Markdown; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) md: Option<PathBuf>,
+    /// Write the report as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// Where rows come from and how they are written.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// Read these logs instead of the lake; may be repeated
+    #[arg(long, value_name = "LOG")]
+    pub(crate) from: Vec<String>,
+    /// How rows are written
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Output,
+    /// End a query that runs longer than this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// The written forms of an answer.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Csv,
+    Tsv,
+    Json,
+    Jsonl,
+    Md,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// The statement; - reads it from standard input
+    pub(crate) statement: String,
+    #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// The query's name
+    pub(crate) name: Option<String>,
+    /// A parameter of the query; may be repeated
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Print the SQL with its parameters filled in, and run nothing
+    #[arg(long)]
+    pub(crate) sql: bool,
+    #[command(flatten)]
+    pub(crate) window: WindowArgs,
+    #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// ISO weeks
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) weeks: u16,
+    /// The Monday after the last week
+    #[arg(long, value_name = "DATE", default_value = "2026-11-16")]
+    pub(crate) end: chrono::NaiveDate,
+    /// How many people and flood bots, against the sample logs
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub(crate) rate: f64,
+    /// Host name of the site
+    #[arg(long, value_name = "NAME", default_value = "www.example.org")]
+    pub(crate) site: String,
+}

@@ -1,0 +1,119 @@
+//! `floodmark ingest`: logs into the lake, each line once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use floodmark_ingest::{Intake, LineSchema, Tally};
+use floodmark_source::{BlockOptions, Feed, LastLine, plan as plan_readings};
+use floodmark_store::{Error as StoreError, Lake, LoadOptions};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::account;
+use crate::args::IngestArgs;
+use crate::logs::{Logs, Reads};
+use crate::plan::Plan;
+use crate::say::Level;
+use crate::Outcome;
+
+/// How often a run starts over because another process committed to the lake meanwhile.
+const CONFLICTS_MAX: usize = 20;
+
+/// The bar is drawn this often, so that a terminal far away keeps up.
+const DRAWS_A_SECOND: u8 = 5;
+
+pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
+    let logs = Logs::find(plan, &args.logs.logs, Reads::Once)?;
+    let mut lake = Lake::open_or_create(&plan.lake).await?;
+    let stop = stop_on_signals()?;
+    let mut total = Tally::default();
+    for attempt in 0.. {
+        let settings = logs.settings();
+        let variables: Vec<String> = settings
+            .values()
+            .flat_map(|settings| settings.format.variables().iter().map(|v| v.name.clone()))
+            .collect();
+        let known = lake.known_sources()?;
+        let files = logs.files.iter().map(|(file, _)| file.clone()).collect();
+        let readings = plan_readings(files, &known);
+        let failed = if attempt == 0 { account::say_outcomes(plan, &readings) } else { 0 };
+        let options = BlockOptions { last_line: LastLine::Wait, ..BlockOptions::default() };
+        let feed = Arc::new(Feed::new(readings, options));
+        let mut names: Vec<&str> = variables.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        let intake = Intake::new(Arc::clone(&feed), &settings, LineSchema::new(names));
+        let bar = progress_bar(plan, &feed);
+        let load = LoadOptions { threads: plan.threads, ..LoadOptions::default() };
+        let loaded = lake
+            .load(&intake, &load, &stop, &|tally| {
+                bar.set_position(feed.progress().done);
+                bar.set_message(crate::say::counted(tally.lines, "line"));
+            })
+            .await;
+        bar.finish_and_clear();
+        match loaded {
+            Ok(tally) => {
+                total.add(tally);
+                let failures: Vec<_> = feed
+                    .take_failures()
+                    .into_iter()
+                    .map(|(path, error)| (path, account::chain(&error)))
+                    .collect();
+                account::say_failures(plan, &failures);
+                for (path, bytes) in feed.pending() {
+                    plan.voice.notice(&format!(
+                        "{}: {} after the last newline wait for theirs",
+                        path.display(),
+                        crate::say::counted(bytes, "byte"),
+                    ));
+                }
+                account::say(plan, &total);
+                if stop.load(Ordering::Relaxed) {
+                    plan.voice.warn("stopped by a signal; run it again to go on from here");
+                    return Ok(Outcome::Incomplete);
+                }
+                plan.voice.notice(&format!("lake {} at version {}", plan.lake.display(), lake.version()));
+                return Ok(account::outcome(plan, &total, failed + failures.len()));
+            }
+            Err(StoreError::Conflict) if attempt < CONFLICTS_MAX => {
+                plan.voice.detail("another process wrote to the lake; planning again");
+                lake.refresh().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    unreachable!("the loop returns or fails")
+}
+
+/// SIGINT and SIGTERM end the run after the blocks at hand, with a commit of what is whole.
+fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .context("cannot listen for signals")?;
+    }
+    Ok(stop)
+}
+
+fn progress_bar(plan: &Plan, feed: &Feed) -> ProgressBar {
+    let target = if plan.voice.level == Level::Quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND)
+    };
+    let bar = match feed.progress().total {
+        Some(total) => ProgressBar::with_draw_target(Some(total), target).with_style(style(
+            "{bar:30} {percent:>3} %  {bytes}/{total_bytes}  {binary_bytes_per_sec}  {msg}  {eta} left",
+        )),
+        None => ProgressBar::with_draw_target(None, target)
+            .with_style(style("{spinner} {bytes}  {binary_bytes_per_sec}  {msg}")),
+    };
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

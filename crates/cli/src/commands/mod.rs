@@ -1,0 +1,18 @@
+//! The commands, each from its checked plan to its output.
+
+mod answer;
+mod ingest;
+mod inspect;
+mod query;
+mod report;
+mod shell;
+mod simulate;
+mod sql;
+
+pub(crate) use ingest::ingest;
+pub(crate) use inspect::inspect;
+pub(crate) use query::query;
+pub(crate) use report::report;
+pub(crate) use shell::{completions, man};
+pub(crate) use simulate::simulate;
+pub(crate) use sql::sql;

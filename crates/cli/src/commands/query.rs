@@ -1,0 +1,52 @@
+//! `floodmark query`: the named queries.
+
+use anyhow::{Result, anyhow};
+use floodmark_query::{NamedQuery, named_queries, named_query};
+
+use crate::args::QueryArgs;
+use crate::commands::answer::{Asked, write};
+use crate::plan::Plan;
+use crate::{Outcome, out, window};
+
+pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
+    let Some(name) = &args.name else {
+        out::print(&list())?;
+        return Ok(Outcome::Done);
+    };
+    let query = named_query(name)?;
+    let asked = Asked::open(plan, &args.answer.from, args.answer.timeout).await?;
+    let mut settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
+    for param in &args.params {
+        let (name, value) = param
+            .split_once('=')
+            .ok_or_else(|| anyhow!("`--param`: expected `NAME=VALUE`, found `{param}`"))?;
+        settings.parameters.insert(name.to_owned(), value.to_owned());
+    }
+    let statement = query.statement(&settings)?;
+    if args.sql {
+        out::print(&format!("{statement}\n"))?;
+        return Ok(Outcome::Done);
+    }
+    let mut running = asked.engine.start(&statement).await?;
+    let rows = write(plan, &mut running, &args.answer).await?;
+    asked.footer(plan, rows, running.bytes_scanned()).await
+}
+
+/// Every query with its question and its parameters.
+fn list() -> String {
+    let width = named_queries().iter().map(|query| query.name.len()).max().unwrap_or(0);
+    named_queries().iter().map(|query| one(query, width)).collect()
+}
+
+fn one(query: &NamedQuery, width: usize) -> String {
+    let params: String = query
+        .params
+        .iter()
+        .filter(|param| !param.default.starts_with("report."))
+        .map(|param| {
+            let note = if param.note.is_empty() { String::new() } else { format!("  {}", param.note) };
+            format!("{:width$}    {}={}{note}\n", "", param.name, param.default)
+        })
+        .collect();
+    format!("{:width$}  {}\n{params}", query.name, query.question)
+}

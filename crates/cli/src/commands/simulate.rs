@@ -1,0 +1,29 @@
+//! `floodmark simulate`: labelled traffic into a folder.
+
+use anyhow::Result;
+use floodmark_simulate::Options;
+
+use crate::args::SimulateArgs;
+use crate::plan::Plan;
+use crate::say::counted;
+use crate::{Outcome, out};
+
+pub(crate) fn simulate(plan: &Plan, args: &SimulateArgs) -> Result<Outcome> {
+    let options = Options {
+        seed: args.seed,
+        weeks: args.weeks,
+        end: args.end,
+        rate: args.rate,
+        site: args.site.clone(),
+    };
+    let summary = floodmark_simulate::simulate(&options, &args.out)?;
+    plan.voice.notice(&format!(
+        "{} in {}",
+        counted(summary.truth.lines, "line"),
+        counted(summary.files.len() as u64, "file"),
+    ));
+    let files: Vec<String> =
+        summary.files.iter().map(|file| format!("{}\n", file.display())).collect();
+    out::print(&files.concat())?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,92 @@
+//! The command `floodmark`: arguments to a checked plan, wiring, exit codes, and all printing.
+
+mod account;
+mod args;
+mod commands;
+mod logs;
+mod out;
+mod plan;
+mod say;
+mod window;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::plan::Plan;
+
+/// How a command that ran to its end turned out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    Done,
+    /// Done, but a `--fail-on` condition holds.
+    Failed,
+    /// Part of the input could not be read; what could is done.
+    Incomplete,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and the version are answers, so they end with 0; anything else could not run.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(&cli) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Ok(Outcome::Incomplete) => ExitCode::from(2),
+        Err(error) if out::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::line(&format!("error: {}", explained(&error)));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The error and its causes on one line, then its hints.
+fn explained(error: &anyhow::Error) -> String {
+    let mut hints = Vec::new();
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+        // Some libraries repeat their source in their own text.
+        if !causes.iter().any(|said| said.ends_with(message)) {
+            causes.push(message.to_owned());
+        }
+        if !hint.is_empty() {
+            hints.push(format!("\nhint: {hint}"));
+        }
+        if let Some(error) = cause.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::StorageFull
+        {
+            hints.push("\nhint: free space and run it again; what was committed stays, and nothing is added twice".to_owned());
+        }
+    }
+    format!("{}{}", causes.join(": "), hints.concat())
+}
+
+fn run(cli: &Cli) -> Result<Outcome> {
+    let plan = Plan::new(&cli.shared)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(plan.threads)
+        .enable_all()
+        .build()
+        .context("cannot start the worker threads")?;
+    match &cli.command {
+        Command::Report(args) => runtime.block_on(commands::report(&plan, args)),
+        Command::Sql(args) => runtime.block_on(commands::sql(&plan, args)),
+        Command::Query(args) => runtime.block_on(commands::query(&plan, args)),
+        Command::Ingest(args) => runtime.block_on(commands::ingest(&plan, args)),
+        Command::Inspect(args) => commands::inspect(&plan, args),
+        Command::Simulate(args) => commands::simulate(&plan, args),
+        Command::Completions { shell } => commands::completions(*shell),
+        Command::Man => commands::man(),
+    }
+}

@@ -1,0 +1,160 @@
+//! The checked plan of a run, built once from the arguments.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use floodmark_format::CompiledFormat;
+use floodmark_ingest::{Secrets, Trust};
+use floodmark_query::EngineOptions;
+
+use crate::args::Shared;
+use crate::say::{Level, Voice};
+
+/// What holds for the whole run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) lake: PathBuf,
+    pub(crate) format: Option<CompiledFormat>,
+    pub(crate) nginx_conf: Option<PathBuf>,
+    pub(crate) port: u16,
+    pub(crate) trust: Trust,
+    pub(crate) tz: chrono_tz::Tz,
+    pub(crate) log_set: Option<String>,
+    pub(crate) secrets: Secrets,
+    pub(crate) threads: usize,
+    pub(crate) memory_bytes: usize,
+    pub(crate) fail_on: Vec<FailOn>,
+    pub(crate) voice: Voice,
+}
+
+/// A condition under which the exit code is 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum FailOn {
+    /// A week failed its target.
+    Verdict,
+    /// More than this share of the lines were rejected.
+    Rejects(f64),
+    /// Bytes or time are known to be lost.
+    Gaps,
+}
+
+impl Plan {
+    pub(crate) fn new(shared: &Shared) -> Result<Self> {
+        let format = shared
+            .format
+            .as_deref()
+            .map(|format| CompiledFormat::named(format).with_context(|| "`--format`"))
+            .transpose()?;
+        let tz = shared.tz.parse().map_err(|_| {
+            anyhow!(
+                "`--tz`: expected a zone such as `Europe/Berlin` or `UTC`, found `{}`",
+                shared.tz
+            )
+        })?;
+        let level = match (shared.quiet, shared.verbose) {
+            (true, _) => Level::Quiet,
+            (_, true) => Level::Verbose,
+            _ => Level::Normal,
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = shared.threads.unwrap_or(cores);
+        if threads == 0 {
+            bail!("`--threads`: expected at least 1, found `0`");
+        }
+        Ok(Self {
+            lake: shared.lake.clone().map_or_else(default_lake, Ok)?,
+            format,
+            nginx_conf: shared.nginx_conf.clone(),
+            port: shared.port,
+            trust: Trust::parse(&shared.trust).context("`--trust`")?,
+            tz,
+            log_set: shared.log_set.clone(),
+            secrets: if shared.keep_secrets { Secrets::Keep } else { Secrets::Redact },
+            threads,
+            memory_bytes: bytes(&shared.memory).ok_or_else(|| {
+                anyhow!("`--memory`: expected bytes such as `512M` or `2G`, found `{}`", shared.memory)
+            })?,
+            fail_on: shared
+                .fail_on
+                .iter()
+                .map(|condition| fail_on(condition))
+                .collect::<Result<_>>()?,
+            voice: Voice { level },
+        })
+    }
+
+    pub(crate) fn engine(&self, timeout_s: Option<u64>) -> EngineOptions {
+        EngineOptions {
+            threads: self.threads,
+            memory_bytes: self.memory_bytes,
+            timeout: timeout_s.map(Duration::from_secs),
+        }
+    }
+}
+
+fn default_lake() -> Result<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let data = data.ok_or_else(|| anyhow!("no folder for the lake\nhint: name one with `--lake DIR`"))?;
+    Ok(data.join("floodmark/lake"))
+}
+
+fn bytes(text: &str) -> Option<usize> {
+    let (digits, unit) = match text.char_indices().last()? {
+        (at, 'K' | 'k') => (&text[..at], 1 << 10),
+        (at, 'M' | 'm') => (&text[..at], 1 << 20),
+        (at, 'G' | 'g') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    digits.parse::<usize>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+/// A share written `95%` or `0.95`.
+pub(crate) fn share(text: &str) -> Option<f64> {
+    let share = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().ok()? / 100.0,
+        None => text.parse().ok()?,
+    };
+    (0.0..=1.0).contains(&share).then_some(share)
+}
+
+fn fail_on(text: &str) -> Result<FailOn> {
+    match text.split_once('=') {
+        None if text == "verdict" => Ok(FailOn::Verdict),
+        None if text == "gaps" => Ok(FailOn::Gaps),
+        Some(("rejects", limit)) => share(limit)
+            .map(FailOn::Rejects)
+            .ok_or_else(|| anyhow!("`--fail-on rejects`: expected a share such as `1%`, found `{limit}`")),
+        _ => bail!("`--fail-on`: expected `verdict`, `rejects=1%` or `gaps`, found `{text}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(bytes("512M"), Some(512 << 20));
+        assert_eq!(bytes("7"), Some(7));
+        assert_eq!(bytes("0"), None);
+        assert_eq!(bytes("2T"), None);
+        assert_eq!(bytes("G"), None);
+    }
+
+    #[test]
+    fn shares_are_percent_or_fractions() {
+        assert_eq!(share("95%"), Some(0.95));
+        assert_eq!(share("0.5"), Some(0.5));
+        assert_eq!(share("95"), None);
+        assert_eq!(share("-1%"), None);
+    }
+
+    #[test]
+    fn conditions_are_named() {
+        assert_eq!(fail_on("rejects=1%").unwrap(), FailOn::Rejects(0.01));
+        assert!(fail_on("rejects").is_err());
+        assert!(fail_on("verdicts").is_err());
+    }
+}

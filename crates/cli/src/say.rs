@@ -1,0 +1,78 @@
+//! What goes to standard error: notices, warnings, progress.
+
+use std::io::{IsTerminal, Write};
+
+use floodmark_report::{Style, escape_control};
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The voice of the command on standard error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Voice {
+    pub(crate) level: Level,
+}
+
+impl Voice {
+    /// Something that went wrong but does not end the command; said always.
+    pub(crate) fn warn(self, message: &str) {
+        line(&format!("warning: {message}"));
+    }
+
+    /// What was found or decided.
+    pub(crate) fn notice(self, message: &str) {
+        if self.level >= Level::Normal {
+            line(message);
+        }
+    }
+
+    /// What only the curious want.
+    pub(crate) fn detail(self, message: &str) {
+        if self.level >= Level::Verbose {
+            line(message);
+        }
+    }
+}
+
+/// One message to standard error; log bytes in it cannot move the cursor.
+pub(crate) fn line(message: &str) {
+    let safe: Vec<_> = message.lines().map(escape_control).collect();
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{}", safe.join("\n"));
+}
+
+/// How standard output is laid out.
+pub(crate) fn style() -> Style {
+    let out = std::io::stdout();
+    if !out.is_terminal() {
+        return Style { width: usize::MAX, color: false };
+    }
+    let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    Style { width, color }
+}
+
+/// A count with thousands separators.
+pub(crate) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 line`, `2 lines`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", number(count))
+}

@@ -1,0 +1,401 @@
+//! One DataFusion session over a lake or over raw logs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
+use datafusion::datasource::MemTable;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::prelude::{Expr, SQLOptions, SessionConfig, SessionContext, col, lit};
+use floodmark_store::{FilesScanned, Lake, LinesTable};
+use futures::TryStreamExt;
+
+use crate::Error;
+use crate::functions;
+use crate::named::{Settings, named_query};
+use crate::raw::{RawLines, RawLogs, Seen};
+use crate::tables;
+
+/// How queries run.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Threads; default 1.
+    pub threads: usize,
+    /// Memory for sorts, joins and groups, in bytes, before they spill to disk; default 1 GiB.
+    pub memory_bytes: usize,
+    /// A query that runs longer is ended; default none.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            memory_bytes: 1 << 30,
+            timeout: None,
+        }
+    }
+}
+
+/// A longer statement is not read: planning time grows with it, and no question is that long.
+const STATEMENT_BYTES_MAX: usize = 64 << 10;
+
+/// Rows for a request: what a person asks about. The bookkeeping of lines is left out.
+const NOT_OF_REQUESTS: &[&str] = &["kind", "reason", "raw", "time_inferred", "date"];
+
+/// The lines of a view of `lines`, by kind.
+const REJECT_COLUMNS: &[&str] = &[
+    "time",
+    "time_inferred",
+    "source",
+    "line_offset",
+    "line_bytes",
+    "blank_before",
+    "reason",
+    "raw",
+];
+const GAP_COLUMNS: &[&str] = &["time", "source", "line_offset", "line_bytes", "reason"];
+
+/// Tables `requests`, `rejects`, `gaps`, `minutes` and `sources`, and what SQL may do with them.
+pub struct Engine {
+    context: SessionContext,
+    lines: Lines,
+    timeout: Option<Duration>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine {{ {:?} }}", self.lines)
+    }
+}
+
+#[derive(Debug)]
+enum Lines {
+    Lake(Arc<LinesTable>),
+    Raw(Arc<RawLines>),
+}
+
+/// The rows of an answer, and the statement that gave them.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub batches: Vec<RecordBatch>,
+    /// The SQL, parameters filled in.
+    pub sql: String,
+}
+
+impl Answer {
+    /// Rows of all batches.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// An answer whose rows are still coming.
+pub struct Running {
+    /// Its columns.
+    pub schema: SchemaRef,
+    stream: SendableRecordBatchStream,
+    plan: Arc<dyn ExecutionPlan>,
+    until: Option<tokio::time::Instant>,
+    timeout: Option<Duration>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Running {{ {} }}",
+            displayable(self.plan.as_ref()).one_line()
+        )
+    }
+}
+
+impl Running {
+    /// The next rows; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// The query failed, or ran longer than it may.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
+        let next = self.stream.try_next();
+        match self.until {
+            Some(until) => match tokio::time::timeout_at(until, next).await {
+                Ok(batch) => Ok(batch?),
+                Err(_) => Err(Error::TimedOut {
+                    after: self.timeout.unwrap_or_default(),
+                }),
+            },
+            None => Ok(next.await?),
+        }
+    }
+
+    /// Bytes of Parquet read so far.
+    #[must_use]
+    pub fn bytes_scanned(&self) -> usize {
+        bytes_scanned(self.plan.as_ref())
+    }
+}
+
+fn bytes_scanned(plan: &dyn ExecutionPlan) -> usize {
+    let own = plan
+        .metrics()
+        .and_then(|metrics| metrics.sum_by_name("bytes_scanned"))
+        .map_or(0, |value| value.as_usize());
+    own + plan
+        .children()
+        .iter()
+        .map(|child| bytes_scanned(child.as_ref()))
+        .sum::<usize>()
+}
+
+impl Engine {
+    /// A session over a lake at its present version.
+    ///
+    /// # Errors
+    ///
+    /// The lake's state cannot be read.
+    pub async fn over_lake(lake: &Lake, options: &EngineOptions) -> Result<Self, Error> {
+        let table = Arc::new(lake.lines().await?);
+        let sources: Vec<(String, u64)> = lake
+            .known_sources()?
+            .into_iter()
+            .map(|known| (known.id.to_string(), known.offset))
+            .collect();
+        let context = context(options)?;
+        context.register_table("lines", Arc::clone(&table) as _)?;
+        Self::with_views(context, Lines::Lake(table), options, &sources).await
+    }
+
+    /// A session over raw logs, without a lake.
+    ///
+    /// # Errors
+    ///
+    /// The logs cannot be opened.
+    pub async fn over_logs(logs: &RawLogs, options: &EngineOptions) -> Result<Self, Error> {
+        let table = Arc::new(RawLines::new(logs));
+        let sources: Vec<(String, u64)> = table
+            .readings()
+            .into_iter()
+            .filter_map(|reading| reading.segment)
+            .map(|segment| (segment.source.to_string(), 0))
+            .collect();
+        let context = context(options)?;
+        context.register_table("lines", Arc::clone(&table) as _)?;
+        Self::with_views(context, Lines::Raw(table), options, &sources).await
+    }
+
+    async fn with_views(
+        context: SessionContext,
+        lines: Lines,
+        options: &EngineOptions,
+        sources: &[(String, u64)],
+    ) -> Result<Self, Error> {
+        functions::register(&context);
+        let table = context.table("lines").await?;
+        let of_kind = |kind: &str| table.clone().filter(col("kind").eq(lit(kind)));
+        let names = |wanted: &[&str]| wanted.iter().map(|name| col(*name)).collect::<Vec<Expr>>();
+        let columns: Vec<Expr> = table
+            .schema()
+            .fields()
+            .iter()
+            .filter(|field| !NOT_OF_REQUESTS.contains(&field.name().as_str()))
+            .map(|field| col(field.name()))
+            .collect();
+        let views = [
+            ("requests", of_kind("request")?.select(columns)?),
+            ("rejects", of_kind("reject")?.select(names(REJECT_COLUMNS))?),
+            ("gaps", of_kind("gap")?.select(names(GAP_COLUMNS))?),
+        ];
+        for (name, view) in views {
+            context.register_table(name, view.into_view())?;
+        }
+        let minutes = context.sql(MINUTES).await?;
+        context.register_table("minutes", minutes.into_view())?;
+        context.register_table("sources", Arc::new(sources_table(sources)?))?;
+        tables::register(&context).await?;
+        Ok(Self {
+            context,
+            lines,
+            timeout: options.timeout,
+        })
+    }
+
+    /// Starts a statement. Only questions are asked: nothing that defines, changes, copies or sets is run.
+    ///
+    /// # Errors
+    ///
+    /// The statement cannot be read, names what is not there, or is not a question.
+    pub async fn start(&self, statement: &str) -> Result<Running, Error> {
+        if statement.len() > STATEMENT_BYTES_MAX {
+            return Err(Error::TooLong {
+                bytes: statement.len(),
+                bytes_max: STATEMENT_BYTES_MAX,
+            });
+        }
+        let read_only = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        let planned = self.context.sql_with_options(statement, read_only).await;
+        let frame = planned.map_err(|error| self.explained(error))?;
+        let schema = Arc::clone(frame.schema().inner());
+        let plan = frame
+            .create_physical_plan()
+            .await
+            .map_err(|error| self.explained(error))?;
+        let stream = execute_stream(Arc::clone(&plan), self.context.task_ctx())?;
+        let until = self
+            .timeout
+            .map(|timeout| tokio::time::Instant::now() + timeout);
+        Ok(Running {
+            schema,
+            stream,
+            plan,
+            until,
+            timeout: self.timeout,
+        })
+    }
+
+    /// Runs a statement to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::start`], or the query failed.
+    pub async fn sql(&self, statement: &str) -> Result<Answer, Error> {
+        let mut running = self.start(statement).await?;
+        let mut batches = Vec::new();
+        while let Some(batch) = running.next().await? {
+            batches.push(batch);
+        }
+        Ok(Answer {
+            schema: running.schema,
+            batches,
+            sql: statement.to_owned(),
+        })
+    }
+
+    /// Runs a named query.
+    ///
+    /// # Errors
+    ///
+    /// There is no such query or parameter, or it failed.
+    pub async fn query(&self, name: &str, settings: &Settings) -> Result<Answer, Error> {
+        let statement = named_query(name)?.statement(settings)?;
+        self.sql(&statement).await.map_err(|error| Error::InQuery {
+            query: name.to_owned(),
+            source: Box::new(error),
+        })
+    }
+
+    /// Times of the first and the last request, microseconds since the epoch; `None` without requests.
+    ///
+    /// # Errors
+    ///
+    /// The query failed.
+    pub async fn time_range(&self) -> Result<Option<(i64, i64)>, Error> {
+        let answer = self
+            .sql("SELECT min(time), max(time) FROM requests")
+            .await?;
+        let Some(batch) = answer.batches.first().filter(|batch| batch.num_rows() == 1) else {
+            return Ok(None);
+        };
+        let end = |column: usize| -> Result<Option<i64>, Error> {
+            let micros = cast(
+                batch.column(column),
+                &DataType::Timestamp(TimeUnit::Microsecond, None),
+            )?;
+            let micros = cast(&micros, &DataType::Int64)?;
+            let micros = micros.as_primitive::<Int64Type>();
+            Ok(micros.is_valid(0).then(|| micros.value(0)))
+        };
+        Ok(end(0)?.zip(end(1)?))
+    }
+
+    /// What became of the lines of raw logs, once a query has read all of them; `None` over a lake.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        match &self.lines {
+            Lines::Raw(table) => table.seen(),
+            Lines::Lake(_) => None,
+        }
+    }
+
+    /// Files of the lake looked at by the queries so far; `None` over raw logs.
+    #[must_use]
+    pub fn files_scanned(&self) -> Option<FilesScanned> {
+        match &self.lines {
+            Lines::Lake(table) => Some(table.files_scanned()),
+            Lines::Raw(_) => None,
+        }
+    }
+
+    /// The session, for tests and tools that know DataFusion.
+    #[must_use]
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    fn explained(&self, error: datafusion::error::DataFusionError) -> Error {
+        let tables = ["requests", "rejects", "gaps", "minutes", "sources", "lines"];
+        Error::of_statement(error, &tables)
+    }
+}
+
+/// The aggregate by minute, as a view of the lines; the lake's own table of minutes will take its place.
+const MINUTES: &str = "
+SELECT date_trunc('minute', time) AS minute, server_name, server_port, layer, bot,
+       count(*) AS requests,
+       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'good') AS good,
+       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'bad') AS bad,
+       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'shed') AS shed,
+       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'neutral') AS neutral,
+       sum(body_bytes_sent) AS body_bytes_sent,
+       sum(request_time) AS request_time,
+       max(request_time) AS request_time_max
+FROM requests
+GROUP BY 1, 2, 3, 4, 5";
+
+fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
+        .with_disk_manager_builder(DiskManagerBuilder::default())
+        .build_arc()?;
+    let mut config = SessionConfig::new()
+        .with_target_partitions(options.threads.max(1))
+        .with_information_schema(true);
+    config.options_mut().execution.parquet.pushdown_filters = true;
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+fn sources_table(sources: &[(String, u64)]) -> Result<MemTable, Error> {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("source", DataType::Utf8, false),
+        Field::new("line_offset", DataType::Int64, false),
+    ]));
+    let offsets = sources
+        .iter()
+        .map(|(_, offset)| i64::try_from(*offset).unwrap_or(i64::MAX));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(
+            sources.iter().map(|(source, _)| source),
+        )),
+        Arc::new(Int64Array::from_iter_values(offsets)),
+    ];
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
+    Ok(MemTable::try_new(schema, vec![vec![batch]])?)
+}

@@ -1,0 +1,193 @@
+//! What can go wrong with a query, said so that it can be mended.
+
+use std::time::Duration;
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+
+use crate::header::ParamType;
+use crate::suggest::{did_you_mean, nearest};
+
+/// What can go wrong with a query.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No such named query.
+    #[error("no query `{name}`{}\nhint: `floodmark query` lists them", did_you_mean(near.as_ref()))]
+    UnknownQuery {
+        /// The name given.
+        name: String,
+        /// The nearest known name.
+        near: Option<String>,
+    },
+    /// A named query has no such parameter.
+    #[error("query `{query}` has no parameter `{name}`{}", did_you_mean(near.as_ref()))]
+    UnknownParameter {
+        /// The query.
+        query: String,
+        /// The name given.
+        name: String,
+        /// The nearest known name.
+        near: Option<String>,
+    },
+    /// A value that is not of its parameter's type.
+    #[error("query `{query}`: expected a value of type {expected} for `{name}`, found `{found}`")]
+    BadParameter {
+        /// The query.
+        query: String,
+        /// The parameter.
+        name: String,
+        /// Its type.
+        expected: ParamType,
+        /// The value given.
+        found: String,
+    },
+    /// The SQL of a named query uses a parameter that its header does not have.
+    #[error("query `{query}` uses `${name}`, which its header does not declare")]
+    UndeclaredParameter {
+        /// The query.
+        query: String,
+        /// The name used.
+        name: String,
+    },
+    /// A named query failed.
+    #[error("query `{query}`: {source}")]
+    InQuery {
+        /// The query.
+        query: String,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A column that is not there.
+    #[error("no column `{name}`{}{}", in_table(table.as_ref()), did_you_mean(near.as_ref()))]
+    NoColumn {
+        /// The name used.
+        name: String,
+        /// Where it was looked for, if in one table.
+        table: Option<String>,
+        /// The nearest known name.
+        near: Option<String>,
+    },
+    /// A table that is not there.
+    #[error("no table `{name}`{}\nhint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`", did_you_mean(near.as_ref()))]
+    NoTable {
+        /// The name used.
+        name: String,
+        /// The nearest known name.
+        near: Option<String>,
+    },
+    /// The statement is not SQL.
+    #[error("cannot read the statement: {message}")]
+    Syntax {
+        /// Where and what.
+        message: String,
+    },
+    /// The statement would change something.
+    #[error(
+        "only questions are answered here: {message}\nhint: a statement begins with `SELECT`, `WITH`, `VALUES` or `EXPLAIN`"
+    )]
+    NotAQuestion {
+        /// What was refused.
+        message: String,
+    },
+    /// The statement is too long to plan.
+    #[error("a statement may have {bytes_max} bytes, this one has {bytes}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The bound.
+        bytes_max: usize,
+    },
+    /// The query ran longer than it may.
+    #[error("the query was ended after {} s", after.as_secs())]
+    TimedOut {
+        /// The bound.
+        after: Duration,
+    },
+    /// The statement does not make sense, as DataFusion says it.
+    #[error("{message}")]
+    Plan {
+        /// What was said.
+        message: String,
+    },
+    /// Planning or running failed.
+    #[error("the query failed")]
+    DataFusion(#[from] DataFusionError),
+    /// Reading the lake failed.
+    #[error(transparent)]
+    Store(#[from] floodmark_store::Error),
+    /// A value could not be converted: a bug of ours.
+    #[error("cannot convert a column")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+fn in_table(table: Option<&String>) -> String {
+    table.map_or_else(String::new, |table| format!(" in `{table}`"))
+}
+
+impl Error {
+    /// The error of a statement, with what was meant where that can be guessed.
+    pub(crate) fn of_statement(error: DataFusionError, tables: &[&str]) -> Self {
+        match error.find_root() {
+            DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+                SchemaError::FieldNotFound {
+                    field,
+                    valid_fields,
+                } => {
+                    let mut relations: Vec<String> = valid_fields
+                        .iter()
+                        .filter_map(|valid| Some(valid.relation.as_ref()?.table().to_owned()))
+                        .collect();
+                    relations.dedup();
+                    Self::NoColumn {
+                        name: field.name.clone(),
+                        near: nearest(
+                            &field.name,
+                            valid_fields.iter().map(|valid| valid.name.as_str()),
+                        ),
+                        table: if relations.len() == 1 {
+                            relations.pop()
+                        } else {
+                            None
+                        },
+                    }
+                }
+                other => Self::Plan {
+                    message: other.to_string(),
+                },
+            },
+            DataFusionError::SQL(parser, _) => {
+                let message = parser.to_string();
+                let message = message.trim_start_matches("sql parser error: ").to_owned();
+                Self::Syntax { message }
+            }
+            DataFusionError::Plan(message) => match missing_table(message) {
+                Some(name) => Self::NoTable {
+                    near: nearest(&name, tables.iter().copied()),
+                    name,
+                },
+                None if message.contains("not supported:") || message.contains("not allowed") => {
+                    Self::NotAQuestion {
+                        message: message.clone(),
+                    }
+                }
+                None => Self::Plan {
+                    message: message.clone(),
+                },
+            },
+            DataFusionError::NotImplemented(message) => Self::Plan {
+                message: message.clone(),
+            },
+            _ => Self::DataFusion(error),
+        }
+    }
+}
+
+/// The name in `table 'catalog.schema.name' not found`.
+fn missing_table(message: &str) -> Option<String> {
+    let quoted = message
+        .strip_prefix("table '")?
+        .split_once("' not found")?
+        .0;
+    quoted.rsplit('.').next().map(str::to_owned)
+}

@@ -1,0 +1,127 @@
+//! `crowd(client, http_user_agent, prefix, minute, requests, pages) OVER ()`: who else is there.
+//!
+//! TEXT, TEXT, TEXT, TIMESTAMP, BIGINT, BIGINT -> STRUCT, a row being what one client and agent asked in a minute:
+//! - `prefix_pages`: pages that all of the prefix asked for in this minute;
+//! - `clients_in_prefix`: distinct clients of the prefix in this hour;
+//! - `prefix_asset_share`: share of its requests in this hour that were for assets, 0 to 1;
+//! - `agents_of_client`: distinct agents of the client in this hour.
+//!
+//! NULL is a value like any other, NULL counts are 0. Plain window functions give the same, but cost about 4 µs a partition, of which
+//! there is one for every prefix and minute: half of the time of `visitors` over the sample logs. No judgment is behind it.
+//!
+//! `queries/tables/visitors.sql` shows it in use.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StructArray};
+use arrow::datatypes::{DataType, Field, Fields};
+use datafusion::common::Result;
+use datafusion::logical_expr::WindowUDF;
+
+use super::scalar::{micros, texts, whole};
+use super::series;
+
+const MINUTE_US: i64 = 60_000_000;
+const HOUR_MINUTES: i64 = 60;
+
+pub(super) fn crowd() -> WindowUDF {
+    series::function("crowd", 6, DataType::Struct(output()), judge)
+}
+
+fn output() -> Fields {
+    Fields::from(vec![
+        Field::new("prefix_pages", DataType::Int64, false),
+        Field::new("clients_in_prefix", DataType::Int64, false),
+        Field::new("prefix_asset_share", DataType::Float64, false),
+        Field::new("agents_of_client", DataType::Int64, false),
+    ])
+}
+
+/// What a prefix did in an hour.
+#[derive(Default)]
+struct Hour {
+    clients: HashSet<usize>,
+    requests: i64,
+    pages: i64,
+}
+
+fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
+    let [clients, agents, prefixes] = [ids(&values[0])?, ids(&values[1])?, ids(&values[2])?];
+    let minutes: Vec<i64> = micros(&values[3])?
+        .values()
+        .iter()
+        .map(|time| time.div_euclid(MINUTE_US))
+        .collect();
+    let (requests, pages) = (counts(&values[4])?, counts(&values[5])?);
+    let rows = 0..minutes.len();
+    let hour = |row: usize| minutes[row].div_euclid(HOUR_MINUTES);
+
+    let mut pages_by_minute: HashMap<(usize, i64), i64> = HashMap::new();
+    let mut hours: HashMap<(usize, i64), Hour> = HashMap::new();
+    let mut agents_by_hour: HashMap<(usize, i64), HashSet<usize>> = HashMap::new();
+    for row in rows.clone() {
+        *pages_by_minute
+            .entry((prefixes[row], minutes[row]))
+            .or_default() += pages[row];
+        let of_prefix = hours.entry((prefixes[row], hour(row))).or_default();
+        of_prefix.clients.insert(clients[row]);
+        of_prefix.requests += requests[row];
+        of_prefix.pages += pages[row];
+        agents_by_hour
+            .entry((clients[row], hour(row)))
+            .or_default()
+            .insert(agents[row]);
+    }
+
+    let size = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+    let of_prefix = |row: usize| &hours[&(prefixes[row], hour(row))];
+    let prefix_pages = rows
+        .clone()
+        .map(|row| pages_by_minute[&(prefixes[row], minutes[row])]);
+    let in_prefix = rows.clone().map(|row| size(of_prefix(row).clients.len()));
+    let asset_shares = rows.clone().map(|row| asset_share(of_prefix(row)));
+    let of_client = rows.map(|row| size(agents_by_hour[&(clients[row], hour(row))].len()));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(prefix_pages)),
+        Arc::new(Int64Array::from_iter_values(in_prefix)),
+        Arc::new(Float64Array::from_iter_values(asset_shares)),
+        Arc::new(Int64Array::from_iter_values(of_client)),
+    ];
+    Ok(Arc::new(StructArray::new(output(), columns, None)))
+}
+
+fn counts(array: &ArrayRef) -> Result<Vec<i64>> {
+    Ok(whole(array)?
+        .iter()
+        .map(Option::unwrap_or_default)
+        .collect())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "requests in an hour are far below 2^53"
+)]
+fn asset_share(hour: &Hour) -> f64 {
+    if hour.requests == 0 {
+        0.0
+    } else {
+        1.0 - hour.pages as f64 / hour.requests as f64
+    }
+}
+
+/// A number for each distinct text; NULL is 0.
+fn ids(array: &ArrayRef) -> Result<Vec<usize>> {
+    let texts = texts(array)?;
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut ids = Vec::with_capacity(texts.len());
+    for row in 0..texts.len() {
+        let next = known.len() + 1;
+        ids.push(if texts.is_null(row) {
+            0
+        } else {
+            *known.entry(texts.value(row)).or_insert(next)
+        });
+    }
+    Ok(ids)
+}

@@ -1,0 +1,65 @@
+//! SQL functions: each file wraps a judgment of `traffic` or reads one kind of value. They take and give values; what is counted
+//! and joined is SQL's business.
+//!
+//! Functions of one row come first. Functions over a series are window functions that see their whole partition, in its order:
+//! `crowd`, `error_spike`, `minute_state` and `session_step`. A function of many values takes them in one `named_struct`, by name.
+
+use datafusion::prelude::SessionContext;
+
+mod binomial_tail;
+mod bot;
+mod class_decides;
+mod compact;
+mod crowd;
+mod error_spike;
+mod fields;
+mod ip;
+mod local_time;
+mod minute_range;
+mod minute_state;
+mod outcome;
+mod path;
+mod robust_z;
+mod scalar;
+mod scan_rule;
+mod series;
+mod session_class;
+mod session_step;
+mod status_class;
+mod uptime_verdict;
+
+/// Makes every function known to a session.
+pub(crate) fn register(context: &SessionContext) {
+    for function in [
+        binomial_tail::binomial_tail(),
+        bot::bot(),
+        bot::bot_name(),
+        class_decides::class_decides(),
+        compact::compact(),
+        ip::ip_in(),
+        ip::ip_prefix(),
+        ip::ip_neighbourhood(),
+        local_time::iso_week(),
+        local_time::week_start(),
+        local_time::local_date(),
+        minute_range::minute_range(),
+        outcome::outcome(),
+        path::path_template(),
+        path::is_asset(),
+        robust_z::robust_z(),
+        scan_rule::scan_rule(),
+        session_class::session_class(),
+        status_class::status_class(),
+        uptime_verdict::uptime_verdict(),
+    ] {
+        context.register_udf(function);
+    }
+    for function in [
+        crowd::crowd(),
+        error_spike::error_spike(),
+        minute_state::minute_state(),
+        session_step::session_step(),
+    ] {
+        context.register_udwf(function);
+    }
+}

@@ -1,0 +1,209 @@
+//! Raw logs as the table `lines`: parsed as they are read, only the columns that a query needs.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally};
+use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, plan};
+
+/// Logs to query where they lie.
+#[derive(Debug, Clone)]
+pub struct RawLogs {
+    /// The files, each with how its lines are read.
+    pub files: Vec<(LogFile, Arc<LogSettings>)>,
+}
+
+/// The table of raw lines.
+#[derive(Debug)]
+pub(crate) struct RawLines {
+    files: Vec<LogFile>,
+    settings: HashMap<PathBuf, Arc<LogSettings>>,
+    schema: LineSchema,
+    arrow_schema: SchemaRef,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What the first scan that read everything found, for the account of lines.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    /// What became of the lines.
+    pub tally: Tally,
+    /// Files that could not be read to their end, each with its reason.
+    pub failures: Vec<(PathBuf, String)>,
+    complete: bool,
+}
+
+impl RawLines {
+    pub(crate) fn new(logs: &RawLogs) -> Self {
+        let variables: Vec<String> = logs
+            .files
+            .iter()
+            .flat_map(|(_, settings)| settings.format.variables().iter().map(|v| v.name.clone()))
+            .collect();
+        let schema = LineSchema::new(variables.iter().map(String::as_str));
+        Self {
+            files: logs.files.iter().map(|(file, _)| file.clone()).collect(),
+            settings: logs
+                .files
+                .iter()
+                .map(|(file, settings)| (file.path.clone(), Arc::clone(settings)))
+                .collect(),
+            arrow_schema: schema.arrow(),
+            schema,
+            seen: Arc::default(),
+        }
+    }
+
+    /// What there is to read, looked at anew.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        plan(self.files.clone(), &[])
+    }
+
+    /// The account of the first scan that read all logs; `None` if none has.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.complete.then(|| seen.clone())
+    }
+}
+
+#[async_trait]
+impl TableProvider for RawLines {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.arrow_schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = match projection {
+            Some(indices) => self.schema.project(indices),
+            None => self.schema.clone(),
+        };
+        let arrow_schema = schema.arrow();
+        let pass = Arc::new(Pass {
+            files: self.files.clone(),
+            settings: self.settings.clone(),
+            schema,
+            intake: OnceLock::new(),
+            seen: Arc::clone(&self.seen),
+            so_far: Mutex::default(),
+        });
+        let partitions = (0..state.config().target_partitions())
+            .map(|_| {
+                let (pass, schema) = (Arc::clone(&pass), Arc::clone(&arrow_schema));
+                Arc::new(RawPartition { pass, schema }) as Arc<dyn PartitionStream>
+            })
+            .collect();
+        let exec = StreamingTableExec::try_new(arrow_schema, partitions, None, [], false, limit)?;
+        Ok(Arc::new(exec))
+    }
+}
+
+/// One pass over the logs, shared by the partitions of a scan.
+#[derive(Debug)]
+struct Pass {
+    files: Vec<LogFile>,
+    settings: HashMap<PathBuf, Arc<LogSettings>>,
+    schema: LineSchema,
+    intake: OnceLock<Intake>,
+    seen: Arc<Mutex<Seen>>,
+    so_far: Mutex<Tally>,
+}
+
+impl Pass {
+    /// Opened by the first partition that runs, so that a plan that is only explained opens nothing.
+    fn intake(&self) -> &Intake {
+        self.intake.get_or_init(|| {
+            let options = BlockOptions {
+                last_line: LastLine::Take,
+                ..BlockOptions::default()
+            };
+            let feed = Arc::new(Feed::new(plan(self.files.clone(), &[]), options));
+            Intake::new(feed, &self.settings, self.schema.clone())
+        })
+    }
+
+    fn next(&self, scratch: &mut Scratch) -> Result<Option<RecordBatch>> {
+        let intake = self.intake();
+        let external = |error| DataFusionError::External(Box::new(error));
+        let Some(batch) = intake.next(scratch).map_err(external)? else {
+            self.end(intake);
+            return Ok(None);
+        };
+        self.so_far
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(batch.tally);
+        Ok(Some(batch.rows))
+    }
+
+    /// The last partition to get here has all of the tally.
+    fn end(&self, intake: &Intake) {
+        let tally = self
+            .so_far
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.complete || tally.lines > seen.tally.lines {
+            *seen = Seen {
+                tally,
+                failures: intake
+                    .feed()
+                    .take_failures()
+                    .into_iter()
+                    .map(|(path, error)| (path, error.to_string()))
+                    .collect(),
+                complete: true,
+            };
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RawPartition {
+    pass: Arc<Pass>,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for RawPartition {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let pass = Arc::clone(&self.pass);
+        let batches = futures::stream::try_unfold(
+            (pass, Scratch::default()),
+            |(pass, mut scratch)| async move {
+                // Parsing a block takes milliseconds; others get their turn between blocks.
+                tokio::task::yield_now().await;
+                let rows = pass.next(&mut scratch)?;
+                Ok(rows.map(|rows| (rows, (pass, scratch))))
+            },
+        );
+        Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            batches,
+        ))
+    }
+}

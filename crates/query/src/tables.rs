@@ -1,0 +1,91 @@
+//! Questions used as tables: `visitors(since, until)` and `judged_minutes(since, until)`.
+//!
+//! Each is a file of `queries/tables` with the header of a named query. It is planned once, with its parameters left open; a call puts
+//! the arguments in their place. The plan of a query that uses it is then one plan, filtered and pruned as if it were written out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Result, plan_err};
+use datafusion::datasource::ViewTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::prelude::{Expr, SessionContext};
+
+use crate::header::NamedQuery;
+
+/// In the order in which they use one another.
+const FILES: &[(&str, &str)] = &[
+    (
+        "visitors",
+        include_str!("../../../queries/tables/visitors.sql"),
+    ),
+    (
+        "judged_minutes",
+        include_str!("../../../queries/tables/judged_minutes.sql"),
+    ),
+];
+
+/// Makes the tables known to a session whose tables of requests are registered.
+pub(crate) async fn register(context: &SessionContext) -> Result<()> {
+    for (name, text) in FILES {
+        let query =
+            NamedQuery::parse(name, text).expect("a test reads every query of the queries folder");
+        let plan = context.state().create_logical_plan(&query.sql).await?;
+        context.register_udtf(name, Arc::new(QueryTable { query, plan }));
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct QueryTable {
+    query: NamedQuery,
+    plan: LogicalPlan,
+}
+
+impl TableFunctionImpl for QueryTable {
+    fn call_with_args(
+        &self,
+        arguments: TableFunctionArgs<'_, '_>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let (expected, found) = (&self.query.params, arguments.exprs());
+        if found.len() != expected.len() {
+            let names: Vec<&str> = expected.iter().map(|param| param.name.as_str()).collect();
+            return plan_err!(
+                "`{}` takes {} arguments ({}), found {}",
+                self.query.name,
+                names.len(),
+                names.join(", "),
+                found.len()
+            );
+        }
+        let values: HashMap<String, &Expr> = expected
+            .iter()
+            .map(|param| format!("${}", param.name))
+            .zip(found)
+            .collect();
+        Ok(Arc::new(ViewTable::new(filled(&self.plan, &values)?, None)))
+    }
+}
+
+/// The plan with its placeholders replaced, each output column keeping its name.
+fn filled(plan: &LogicalPlan, values: &HashMap<String, &Expr>) -> Result<LogicalPlan> {
+    let filled = plan.clone().transform_up_with_subqueries(|node| {
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|expr| match &expr {
+                Expr::Placeholder(placeholder) => match values.get(&placeholder.id) {
+                    Some(&value) => Ok(Transformed::yes(value.clone())),
+                    None => Ok(Transformed::no(expr)),
+                },
+                _ => Ok(Transformed::no(expr)),
+            })?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })?;
+        node.map_data(LogicalPlan::recompute_schema)
+    })?;
+    Ok(filled.data)
+}

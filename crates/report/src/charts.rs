@@ -1,0 +1,548 @@
+//! Pictures as numbers: bars over the window, the calendar of minutes, a week's gauge. The template only writes them down.
+//!
+//! Across, a position is a percentage, so a picture fits a phone and a wall; up, it is pixels, so text stays readable.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::model::{IncidentKind, Report, State, Week};
+use crate::text::{count, minutes as lasting, percent, percent_target};
+use crate::time::{DAY_US, HOUR_US, TimeUs, day_start, span};
+use crate::timeline::{DayStrip, day_strips, share, slot_name, slot_us, slots};
+
+/// Height of a chart's plot, and of the line of dates below it.
+const PLOT_PX: f64 = 150.0;
+const DATES_PX: f64 = 22.0;
+
+/// Days of the calendar: ten weeks fill two screens.
+const CALENDAR_DAYS: usize = 70;
+
+/// Incidents that are shaded: more would be a grey picture.
+const SHADES_MAX: usize = 500;
+
+/// Bars over the window.
+#[derive(Debug, Serialize)]
+pub(crate) struct Chart {
+    title: String,
+    height: String,
+    plot: String,
+    shades: Vec<Shade>,
+    bars: Vec<Bar>,
+    levels: Vec<Level>,
+    dates: Vec<Date>,
+    /// Classes and names of what is drawn.
+    keys: Vec<(&'static str, &'static str)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shade {
+    x: String,
+    width: String,
+    class: &'static str,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Bar {
+    x: String,
+    width: String,
+    text: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    y: String,
+    height: String,
+    class: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Level {
+    y: String,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Date {
+    x: String,
+    text: String,
+    anchor: &'static str,
+    /// Left out on a phone.
+    minor: bool,
+}
+
+/// A bar to be: a stretch of time, and values from the bottom up, each with its class.
+struct Column {
+    start: TimeUs,
+    end: TimeUs,
+    text: String,
+    values: Vec<(f64, &'static str)>,
+}
+
+/// Requests over time: by people and bots per day, or, for a window of a few days, good and bad per slot.
+pub(crate) fn requests(report: &Report) -> Option<Chart> {
+    const DAYS_MIN: usize = 4;
+    let tz = report.tz;
+    if report.traffic.len() >= DAYS_MIN {
+        let columns = report.traffic.iter().map(|day| {
+            let start = day_start(day.day, tz);
+            let end = day
+                .day
+                .succ_opt()
+                .map_or(TimeUs(start.0 + DAY_US), |next| day_start(next, tz));
+            let probes = (day.requests - day.people - day.bots).max(0);
+            let text = format!(
+                "{}: {} requests, {} by people, {} by bots, {} by probes",
+                day.day.format("%a %Y-%m-%d"),
+                count(day.requests),
+                count(day.people),
+                count(day.bots),
+                count(probes)
+            );
+            let values = vec![
+                (float(day.people), "people"),
+                (float(day.bots), "bots"),
+                (float(probes), "probes"),
+            ];
+            Column {
+                start,
+                end,
+                text,
+                values,
+            }
+        });
+        let keys = vec![("people", "people"), ("bots", "bots"), ("probes", "probes")];
+        return chart(
+            report,
+            "Requests per day".to_owned(),
+            columns.collect(),
+            None,
+            keys,
+            |value| count(whole(value)),
+        );
+    }
+    let columns = slots(report).into_iter().map(|slot| {
+        let text = format!(
+            "{}: {} requests, {} bad",
+            span(slot.start, slot.end, tz),
+            count(slot.requests),
+            count(slot.bad)
+        );
+        let good = float(slot.requests - slot.bad);
+        Column {
+            start: slot.start,
+            end: slot.end,
+            text,
+            values: vec![(float(slot.bad), "bad"), (good, "people")],
+        }
+    });
+    let keys = vec![("people", "good and neutral"), ("bad", "bad")];
+    let title = format!("Requests {}", slot_name(slot_us(report)));
+    chart(report, title, columns.collect(), None, keys, |value| {
+        count(whole(value))
+    })
+}
+
+/// The bad share of the deciding requests over time.
+pub(crate) fn errors(report: &Report) -> Option<Chart> {
+    let columns = slots(report)
+        .into_iter()
+        .filter(|slot| slot.bad > 0)
+        .map(|slot| {
+            let rate = share(slot.bad, slot.good + slot.bad);
+            let text = format!(
+                "{}: {} bad, {} of {}",
+                span(slot.start, slot.end, report.tz),
+                percent(rate),
+                count(slot.bad),
+                count(slot.good + slot.bad)
+            );
+            Column {
+                start: slot.start,
+                end: slot.end,
+                text,
+                values: vec![(rate, "bad")],
+            }
+        });
+    let title = format!("Bad share of requests {}", slot_name(slot_us(report)));
+    chart(
+        report,
+        title,
+        columns.collect(),
+        Some(0.01),
+        vec![("bad", "bad")],
+        |value| {
+            let text = percent(value);
+            text.replace(".0%", "%")
+        },
+    )
+}
+
+fn chart(
+    report: &Report,
+    title: String,
+    columns: Vec<Column>,
+    top_min: Option<f64>,
+    mut keys: Vec<(&'static str, &'static str)>,
+    level_text: impl Fn(f64) -> String,
+) -> Option<Chart> {
+    if report.until <= report.since || columns.is_empty() {
+        return None;
+    }
+    let highest = columns
+        .iter()
+        .map(|column| column.values.iter().map(|(value, _)| value).sum::<f64>());
+    let step = round_step(highest.fold(top_min.unwrap_or(1.0), f64::max) / 3.0);
+    let top = highest_level(&columns, step);
+    let levels = (1..=5)
+        .map(|level| f64::from(level) * step)
+        .filter(|&level| level <= top * 1.000_001);
+
+    let levels = levels
+        .map(|level| Level {
+            y: px(PLOT_PX - level / top * PLOT_PX),
+            text: level_text(level),
+        })
+        .collect();
+    let bars = columns
+        .into_iter()
+        .filter_map(|column| bar(report, column, top))
+        .collect();
+    let shades: Vec<Shade> = report
+        .incidents
+        .iter()
+        .take(SHADES_MAX)
+        .filter_map(|incident| {
+            let (x, width) = place(report, incident.start, incident.end)?;
+            let class = match incident.kind {
+                IncidentKind::Outage => "shade-outage",
+                IncidentKind::Degraded => "shade-degraded",
+                IncidentKind::Gap => "shade-gap",
+            };
+            let text = format!(
+                "{}: {}, {}",
+                incident.kind.name(),
+                span(incident.start, incident.end, report.tz),
+                lasting(incident.minutes)
+            );
+            Some(Shade {
+                x,
+                width,
+                class,
+                text,
+            })
+        })
+        .collect();
+    for (class, name) in [
+        ("shade-outage", "outage"),
+        ("shade-degraded", "degraded"),
+        ("shade-gap", "gap"),
+    ] {
+        if shades.iter().any(|shade| shade.class == class) {
+            keys.push((class, name));
+        }
+    }
+    Some(Chart {
+        title,
+        height: px(PLOT_PX + DATES_PX),
+        plot: px(PLOT_PX),
+        shades,
+        bars,
+        levels,
+        dates: dates(report),
+        keys,
+    })
+}
+
+/// The lowest multiple of `step` that no column exceeds.
+fn highest_level(columns: &[Column], step: f64) -> f64 {
+    let highest = columns
+        .iter()
+        .map(|column| column.values.iter().map(|(value, _)| value).sum::<f64>());
+    ((highest.fold(0.0, f64::max) / step).ceil() * step).max(step)
+}
+
+/// 1, 2 or 5 times a power of ten: the least that is not below `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powf(step.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|factor| factor * power)
+        .find(|&round| round >= step * 0.999_999)
+        .unwrap_or(step)
+}
+
+fn bar(report: &Report, column: Column, top: f64) -> Option<Bar> {
+    let (x, width) = place(report, column.start, column.end)?;
+    let mut y = PLOT_PX;
+    let mut parts = Vec::new();
+    for (value, class) in column.values {
+        let height = value / top * PLOT_PX;
+        y -= height;
+        if height > 0.0 {
+            parts.push(Part {
+                y: px(y),
+                height: px(height),
+                class,
+            });
+        }
+    }
+    Some(Bar {
+        x,
+        width,
+        text: column.text,
+        parts,
+    })
+}
+
+/// Where a stretch lies in the window, if it does.
+fn place(report: &Report, start: TimeUs, end: TimeUs) -> Option<(String, String)> {
+    let (start, end) = (start.max(report.since), end.min(report.until));
+    let length = report.until.0 - report.since.0;
+    (start < end).then(|| {
+        (
+            across(share(start.0 - report.since.0, length)),
+            across(share(end.0 - start.0, length)),
+        )
+    })
+}
+
+/// Dates below a picture: days, or hours of a short window.
+fn dates(report: &Report) -> Vec<Date> {
+    const DATES: i64 = 8;
+    let length = report.until.0 - report.since.0;
+    let hourly = length <= 3 * DAY_US;
+    let steps: &[i64] = if hourly {
+        &[1, 2, 3, 6, 12]
+    } else {
+        &[24, 2 * 24, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 364 * 24]
+    };
+    let step = steps
+        .iter()
+        .map(|hours| hours * HOUR_US)
+        .find(|step| length / step <= DATES)
+        .unwrap_or(length / DATES);
+    let first = day_start(report.since.day(report.tz), report.tz);
+    let mut dates = Vec::new();
+    let mut at = first.0;
+    while at < report.until.0 {
+        let day = TimeUs(at);
+        // Days are found anew, because one may have 23 or 25 hours.
+        let time = if hourly {
+            day
+        } else {
+            day_start(TimeUs(at + HOUR_US).day(report.tz), report.tz)
+        };
+        let position = share(time.0 - report.since.0, length);
+        // A date at the right edge would be cut off.
+        if (0.0..0.97).contains(&position) {
+            let text = if hourly && time != day_start(time.day(report.tz), report.tz) {
+                time.show(report.tz, "%H:%M")
+            } else {
+                time.show(report.tz, "%-d %b")
+            };
+            dates.push(Date {
+                x: across(position),
+                text,
+                anchor: "start",
+                minor: dates.len() % 2 == 1,
+            });
+        }
+        at += step;
+    }
+    dates
+}
+
+/// A week as a gauge from well below the target to 100 %.
+#[derive(Debug, Serialize)]
+pub(crate) struct Gauge {
+    /// Between the lower and the upper bound.
+    x: String,
+    width: String,
+    uptime: String,
+    target: String,
+    from: String,
+}
+
+pub(crate) fn gauge(week: &Week, target: f64) -> Option<Gauge> {
+    let (uptime, lower, upper) = (week.uptime?, week.lower?, week.upper?);
+    // Twice the distance from the target to the whole: the target stands in the middle, what lies below at the left edge.
+    let from = (1.0 - 2.0 * (1.0 - target)).clamp(0.0, 0.999);
+    let at = |share: f64| across((share.clamp(0.0, 1.0) - from).max(0.0) / (1.0 - from));
+    let width = across((upper.min(1.0) - lower.max(from)).max(0.0) / (1.0 - from));
+    let sign = if lower < from { "<" } else { "" };
+    Some(Gauge {
+        x: at(lower),
+        width,
+        uptime: at(uptime),
+        target: at(target),
+        from: format!("{sign}{}", percent_target(from)),
+    })
+}
+
+/// A strip per day.
+#[derive(Debug, Serialize)]
+pub(crate) struct Calendar {
+    days: Vec<Day>,
+    /// Classes and names of the states drawn.
+    keys: Vec<(&'static str, &'static str)>,
+    /// Days that are left out.
+    earlier: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Day {
+    name: String,
+    weekday: String,
+    /// Whether a week begins here.
+    monday: bool,
+    uptime: String,
+    text: String,
+    runs: Vec<Stretch>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stretch {
+    x: String,
+    width: String,
+    class: &'static str,
+    text: String,
+}
+
+pub(crate) fn calendar(report: &Report) -> Option<Calendar> {
+    let strips = day_strips(&report.minutes, report.tz);
+    let earlier = strips.len().saturating_sub(CALENDAR_DAYS);
+    let days: Vec<Day> = strips[earlier..]
+        .iter()
+        .map(|strip| day(strip, report.tz))
+        .collect();
+    let drawn = |class: &str| {
+        days.iter()
+            .any(|day| day.runs.iter().any(|run| run.class == class))
+    };
+    let states = [
+        State::Up,
+        State::Degraded,
+        State::Down,
+        State::Suspect,
+        State::Idle,
+        State::Uncovered,
+        State::Maint,
+    ];
+    let keys = states
+        .into_iter()
+        .map(state_key)
+        .filter(|&(class, _)| drawn(class))
+        .collect();
+    (!days.is_empty()).then_some(Calendar {
+        days,
+        keys,
+        earlier,
+    })
+}
+
+fn day(strip: &DayStrip, tz: Tz) -> Day {
+    let runs = strip.runs.iter().map(|run| {
+        let (class, name) = state_key(run.state);
+        Stretch {
+            x: across(run.from),
+            width: across(run.share),
+            class,
+            text: format!("{name}: {}", span(run.start, run.end, tz)),
+        }
+    });
+    let mut facts = Vec::new();
+    for (number, name) in [
+        (strip.up, "up"),
+        (strip.degraded, "degraded"),
+        (strip.down, "down"),
+        (strip.suspect, "doubtful"),
+        (strip.idle, "idle"),
+        (strip.uncovered, "not covered"),
+        (strip.maint, "maintenance"),
+    ] {
+        if number > 0 {
+            facts.push(format!("{} {name}", lasting(number)));
+        }
+    }
+    let uptime = match (strip.down, strip.degraded) {
+        (0, 0) => String::new(),
+        (0, degraded) => format!("{degraded} min degraded"),
+        (down, _) => format!("{down} min down"),
+    };
+    Day {
+        name: strip.day.to_string(),
+        weekday: strip.day.format("%a %-d %b").to_string(),
+        monday: chrono::Datelike::weekday(&strip.day) == chrono::Weekday::Mon,
+        uptime,
+        text: format!("{}: {}", strip.day, facts.join(", ")),
+        runs: runs.collect(),
+    }
+}
+
+fn state_key(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Up => ("up", "up"),
+        State::Degraded => ("degraded", "degraded"),
+        State::Down => ("down", "down"),
+        State::Suspect => ("suspect", "doubtful"),
+        State::Idle => ("idle", "idle"),
+        State::Uncovered => ("uncovered", "not covered"),
+        State::Maint => ("maint", "maintenance"),
+    }
+}
+
+/// A share as a position across.
+pub(crate) fn across(share: f64) -> String {
+    format!("{}%", trimmed(share * 100.0, 3))
+}
+
+fn px(number: f64) -> String {
+    trimmed(number, 1)
+}
+
+/// With no more decimals than needed: a page has ten thousand of them.
+fn trimmed(number: f64, decimals: usize) -> String {
+    let text = format!("{number:.decimals$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a height in a picture")]
+fn float(number: i64) -> f64 {
+    number as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a level of a chart, below the highest count"
+)]
+fn whole(number: f64) -> i64 {
+    number.round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_round() {
+        assert_eq!(
+            [0.34, 1.0, 3.0, 7.0, 1200.0].map(round_step),
+            [0.5, 1.0, 5.0, 10.0, 2000.0]
+        );
+    }
+
+    #[test]
+    fn positions_are_short() {
+        assert_eq!(
+            [0.0, 0.5, 1.0 / 3.0, 1.0].map(across),
+            ["0%", "50%", "33.333%", "100%"]
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! What can go wrong between an answer and a page.
+
+/// Why a report could not be made or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A named query of the report failed.
+    #[error("query `{query}` of the report failed")]
+    Query {
+        /// The named query.
+        query: &'static str,
+        /// What the engine said.
+        source: floodmark_query::Error,
+    },
+    /// A named query gave no column of this name.
+    #[error(
+        "query `{query}`: expected a column `{column}`, found {found}\nhint: the query's file was changed; the report needs its columns as they were"
+    )]
+    Column {
+        /// The named query.
+        query: &'static str,
+        /// The column that the report reads.
+        column: &'static str,
+        /// The columns that were there, in backticks.
+        found: String,
+    },
+    /// A value is none of those that the report knows.
+    #[error("query `{query}`: column `{column}`, row {row}: expected {expected}, found `{found}`")]
+    Value {
+        /// The named query.
+        query: &'static str,
+        /// The column that the report reads.
+        column: &'static str,
+        /// Row within its batch, from 1.
+        row: usize,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is; `NULL` if it is missing.
+        found: String,
+    },
+    /// The page's template failed.
+    #[error("cannot draw the HTML page")]
+    Template(#[from] minijinja::Error),
+    /// A value of an answer cannot be drawn.
+    #[error("cannot draw a value of column `{column}`")]
+    Cell {
+        /// The answer's column.
+        column: String,
+        /// Arrow's word.
+        source: arrow::error::ArrowError,
+    },
+    /// The answer could not be written; a closed pipe is [`std::io::ErrorKind::BrokenPipe`].
+    #[error("cannot write the answer")]
+    Write(#[from] std::io::Error),
+}

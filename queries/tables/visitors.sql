@@ -1,0 +1,135 @@
+-- title: Visitors
+-- question: Who is behind each client and agent?
+-- param: since timestamp = report.since
+-- param: until timestamp = report.until (exclusive)
+--
+-- A table for other queries: visitors(since, until), a row per client and agent.
+-- client, http_user_agent (NULL: none was sent), class (probe, package_client, declared, fake, scanner, flood, robotic, human),
+-- rule (what decided), name (the program, where it says so), requests, pages (requests that are no assets), bad, bytes (of bodies),
+-- sessions, first, last.
+--
+-- Simplified: no claim is checked against an operator's ranges, so nothing is `fake` or `verified`; a probe without a known agent
+-- is learned only where it asks for one path; who else is in an address range is looked at by
+-- the hour.
+WITH
+-- One row per request, with what of it says who asked.
+asked AS (
+    SELECT compact(client) AS client, compact(http_user_agent) AS http_user_agent, compact(path) AS path,
+           time, date_trunc('minute', time) AS minute, body_bytes_sent,
+           ip_neighbourhood(client) AS prefix,
+           is_asset(path) AS asset,
+           bot = 'scanner' AS scans,
+           status BETWEEN 400 AND 499 AS refused,
+           path = '/robots.txt' AS robots_txt,
+           http_referer IS NOT NULL AS referred,
+           outcome(status, request_time, upstream_status) = 'bad' AS is_bad
+    FROM requests
+    WHERE time >= $since AND time < $until
+),
+-- Cuts the requests of a client and agent into sessions where it pauses for 30 minutes, and tells who asks like a clock.
+steps AS (
+    SELECT *, session_step(time, asset, path) OVER (PARTITION BY client, http_user_agent ORDER BY time) AS step
+    FROM asked
+),
+session_minutes AS (
+    SELECT client, http_user_agent, prefix, get_field(step, 'session') AS session, minute,
+           bool_or(get_field(step, 'like_a_clock')) AS like_a_clock,
+           min(time) AS first, max(time) AS last,
+           count(*) AS requests,
+           count(*) FILTER (WHERE NOT asset) AS pages,
+           count(*) FILTER (WHERE get_field(step, 'new_path')) AS new_paths,
+           count(*) FILTER (WHERE refused) AS refused,
+           count(*) FILTER (WHERE scans) AS scans,
+           count(*) FILTER (WHERE robots_txt) AS robots_txt,
+           count(*) FILTER (WHERE referred) AS referred,
+           count(*) FILTER (WHERE is_bad) AS bad,
+           coalesce(sum(body_bytes_sent), 0) AS bytes,
+           count(get_field(step, 'page_gap_s')) AS gaps,
+           coalesce(sum(get_field(step, 'page_gap_s')), 0.0) AS gap_sum,
+           coalesce(sum(get_field(step, 'page_gap_s') * get_field(step, 'page_gap_s')), 0.0) AS gap_squares
+    FROM steps
+    GROUP BY client, http_user_agent, prefix, get_field(step, 'session'), minute
+),
+-- Who else is there: the neighbourhood's requests, its clients, the other agents of the client. A flood comes from many addresses of
+-- few networks.
+crowded AS (
+    SELECT *, crowd(client, http_user_agent, prefix, minute, requests, pages) OVER () AS crowd FROM session_minutes
+),
+sessions AS (
+    SELECT client, http_user_agent, prefix, session,
+           min(first) AS first, max(last) AS last,
+           bool_or(like_a_clock) AS like_a_clock,
+           sum(requests) AS requests, sum(pages) AS pages,
+           sum(new_paths) AS distinct_paths,
+           sum(refused) AS errors_4xx,
+           sum(scans) AS scanner_rows,
+           sum(robots_txt) > 0 AS robots_txt,
+           sum(referred) AS referred,
+           sum(bad) AS bad, sum(bytes) AS bytes,
+           max(pages) AS pages_per_minute_max,
+           max(get_field(crowd, 'prefix_pages')) AS prefix_pages_per_minute_max,
+           max(get_field(crowd, 'clients_in_prefix')) AS clients_in_prefix,
+           max(get_field(crowd, 'agents_of_client')) AS agents_of_client,
+           first_value(get_field(crowd, 'prefix_asset_share')
+                       ORDER BY get_field(crowd, 'prefix_pages') DESC, minute) AS prefix_asset_share,
+           sum(gaps) AS gaps, sum(gap_sum) AS gap_sum, sum(gap_squares) AS gap_squares
+    FROM crowded
+    GROUP BY client, http_user_agent, prefix, session
+),
+-- Judges each session.
+judged AS (
+    SELECT client, http_user_agent, requests, pages, bad, bytes, first, last,
+           session_class(named_struct(
+               'http_user_agent', http_user_agent,
+               -- Who says what it is, is that.
+               'probe', like_a_clock AND bot(http_user_agent) IS NULL,
+               'requests', requests,
+               'pages', pages,
+               'distinct_paths', distinct_paths,
+               'errors_4xx', errors_4xx,
+               'scanner_rows', scanner_rows,
+               'robots_txt', robots_txt,
+               'span_s', extract(epoch FROM last) - extract(epoch FROM first),
+               'gap_mean_s', CASE WHEN gaps > 0 THEN gap_sum / gaps END,
+               'gap_cv', CASE WHEN gaps > 1 AND gap_sum > 0
+                              THEN sqrt(greatest(gap_squares - gap_sum * gap_sum / gaps, 0.0) / (gaps - 1)) / (gap_sum / gaps) END,
+               'pages_per_minute_max', pages_per_minute_max,
+               -- A log without referers says nothing about who follows links.
+               'referer_share', CASE WHEN max(referred) OVER () > 0 THEN CAST(referred AS DOUBLE) / requests END,
+               'agents_of_client', agents_of_client,
+               'clients_in_prefix', clients_in_prefix,
+               'prefix_pages_per_minute_max', prefix_pages_per_minute_max,
+               'prefix_asset_share', prefix_asset_share)) AS judgment
+    FROM sessions
+),
+-- One session as a scanner or in a flood marks the client and agent; robotic is who is so most of the time.
+weighed AS (
+    SELECT client, http_user_agent,
+           count(*) AS sessions,
+           sum(requests) AS requests, sum(pages) AS pages, sum(bad) AS bad, sum(bytes) AS bytes,
+           min(first) AS first, max(last) AS last,
+           sum(requests) FILTER (WHERE get_field(judgment, 'class') = 'scanner') AS scanner,
+           sum(requests) FILTER (WHERE get_field(judgment, 'class') = 'flood') AS flood,
+           sum(requests) FILTER (WHERE get_field(judgment, 'class') = 'robotic') AS robotic,
+           max(get_field(judgment, 'rule')) FILTER (WHERE get_field(judgment, 'class') = 'scanner') AS scanner_rule,
+           max(get_field(judgment, 'rule')) FILTER (WHERE get_field(judgment, 'class') = 'flood') AS flood_rule,
+           max(get_field(judgment, 'rule')) FILTER (WHERE get_field(judgment, 'class') = 'robotic') AS robotic_rule,
+           max(get_field(judgment, 'class')) FILTER (WHERE get_field(judgment, 'class') NOT IN ('scanner', 'flood', 'robotic', 'human')) AS own,
+           max(get_field(judgment, 'rule')) FILTER (WHERE get_field(judgment, 'class') NOT IN ('scanner', 'flood', 'robotic', 'human')) AS own_rule
+    FROM judged
+    GROUP BY client, http_user_agent
+)
+SELECT client, http_user_agent,
+       CASE WHEN scanner > 0 THEN 'scanner'
+            WHEN flood > 0 THEN 'flood'
+            WHEN own IS NOT NULL THEN own
+            WHEN robotic * 2 > requests THEN 'robotic'
+            ELSE 'human' END AS class,
+       CASE WHEN scanner > 0 THEN scanner_rule
+            WHEN flood > 0 THEN flood_rule
+            WHEN own IS NOT NULL THEN own_rule
+            WHEN robotic * 2 > requests THEN robotic_rule
+            ELSE 'human' END AS rule,
+       bot_name(http_user_agent) AS name,
+       requests, pages, bad, bytes, sessions, first, last
+FROM weighed

@@ -1,0 +1,61 @@
+-- title: Uptime
+-- question: Were we up, week by week, and did we meet the target?
+-- param: since timestamp = report.since
+-- param: until timestamp = report.until (exclusive)
+-- param: target float = report.target (share of uptime that a week is to reach, 0 to 1)
+-- param: tz text = report.tz (where weeks begin)
+-- chart: bar x=week y=uptime
+-- alert: rows with verdict = 'FAIL' > 0
+--
+-- One row per ISO week of the window, oldest first: week, start and end (of the part in the window), verdict, uptime (good / judged
+-- minutes; NULL when none is judged), lower and upper (unknown minutes taken as down, as up), coverage and judged_share (shares of all
+-- minutes), minutes by state, request_ratio (good / (good + bad) requests without probes) and the same of people alone.
+--
+-- Decided by judged_minutes(): the state of each minute, learned from four weeks before the window on. Unknown are UNCOVERED and SUSPECT
+-- minutes; IDLE and MAINT ones count for neither side. Simplified as said there.
+WITH
+minutes AS (
+    SELECT iso_week(minute, $tz) AS week, *
+    FROM judged_minutes($since - INTERVAL '28 days', $until)
+    WHERE minute >= $since
+),
+weeks AS (
+    SELECT week,
+           min(minute) AS start,
+           max(minute) + INTERVAL '1 minute' AS "end",
+           count(*) AS minutes,
+           sum(good_fraction) AS good,
+           count(*) FILTER (WHERE state = 'UP') AS up,
+           count(*) FILTER (WHERE state = 'DEGRADED') AS degraded,
+           count(*) FILTER (WHERE state = 'DOWN') AS down,
+           count(*) FILTER (WHERE state = 'SUSPECT') AS suspect,
+           count(*) FILTER (WHERE state = 'IDLE') AS idle,
+           count(*) FILTER (WHERE state = 'MAINT') AS maint,
+           count(*) FILTER (WHERE state = 'UNCOVERED') AS uncovered,
+           sum(all_good) AS all_good, sum(all_bad) AS all_bad,
+           sum(people_good) AS people_good, sum(people_bad) AS people_bad
+    FROM minutes
+    GROUP BY week
+),
+-- What is unknown could have been down, or up.
+bounded AS (
+    SELECT *,
+           up + degraded + down AS judged,
+           CASE WHEN up + degraded + down + suspect + uncovered = 0 THEN 0.0
+                ELSE good / (up + degraded + down + suspect + uncovered) END AS lower,
+           CASE WHEN up + degraded + down + suspect + uncovered = 0 THEN 1.0
+                ELSE (good + suspect + uncovered) / (up + degraded + down + suspect + uncovered) END AS upper
+    FROM weeks
+)
+SELECT week, start, "end",
+       uptime_verdict(lower, upper, CAST(judged AS DOUBLE) / minutes, $target) AS verdict,
+       CASE WHEN judged > 0 THEN good / judged END AS uptime,
+       lower, upper,
+       CAST(minutes - uncovered AS DOUBLE) / minutes AS coverage,
+       CAST(judged AS DOUBLE) / minutes AS judged_share,
+       up, degraded, down, suspect, idle, maint, uncovered,
+       CASE WHEN all_good + all_bad > 0 THEN CAST(all_good AS DOUBLE) / (all_good + all_bad) END AS request_ratio,
+       CASE WHEN people_good + people_bad > 0
+            THEN CAST(people_good AS DOUBLE) / (people_good + people_bad) END AS request_ratio_people
+FROM bounded
+ORDER BY start

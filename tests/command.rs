@@ -1,0 +1,442 @@
+//! The command as a shell sees it: standard output, standard error and the exit code together.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A command that takes longer hangs; the slowest here takes seconds, also on a busy machine.
+const RUN_MAX: Duration = Duration::from_secs(120);
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Run {
+    pub stdout: String,
+    pub stderr: String,
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+}
+
+impl Run {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("what is printed is UTF-8");
+        let run = Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) };
+        assert!(!run.stderr.contains("panicked"), "{run:#?}");
+        run
+    }
+
+    /// The standard output of a run that went well.
+    #[track_caller]
+    pub fn done(self) -> String {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self.stdout
+    }
+
+    /// All three in one text, the place's own path as `@`.
+    pub fn shown(&self, place: &Place) -> String {
+        let text = format!("{}--- stderr\n{}--- code {}\n", self.stdout, self.stderr, self.code);
+        text.replace(&place.path("").display().to_string().trim_end_matches('/').to_owned(), "@")
+    }
+}
+
+/// A folder to work in, with a home of its own: neither lake nor settings of the user are touched.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("floodmark-").tempdir().unwrap();
+        fs::create_dir(folder.path().join("home")).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// A program in this folder, with nothing of the caller's environment but where programs are.
+    pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let home = self.path("home");
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &home)
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env("TMPDIR", &home)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program(env!("CARGO_BIN_EXE_floodmark"));
+        command.args(arguments);
+        command
+    }
+
+    #[track_caller]
+    pub fn floodmark(&self, arguments: &[&str]) -> Run {
+        end(self.command(arguments).spawn().unwrap())
+    }
+
+    #[track_caller]
+    pub fn floodmark_reading(&self, arguments: &[&str], stdin: &[u8]) -> Run {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let (mut input, bytes) = (child.stdin.take().unwrap(), stdin.to_vec());
+        // A command that fails early does not read it.
+        thread::spawn(move || input.write_all(&bytes));
+        end(child)
+    }
+}
+
+/// Waits for the end of a program, for a time.
+#[track_caller]
+pub fn end(child: Child) -> Run {
+    let id = child.id();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(RUN_MAX) {
+        Ok(output) => Run::of(output.unwrap()),
+        Err(_) => {
+            signal("KILL", id);
+            panic!("still running after {} s", RUN_MAX.as_secs());
+        }
+    }
+}
+
+pub fn signal(name: &str, id: u32) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).stderr(Stdio::null()).status();
+    assert!(sent.is_ok());
+}
+
+/// Waits until something is there, for a time.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < RUN_MAX, "no {what} after {} s", RUN_MAX.as_secs());
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// Lines of the format `combined`, from `first` on: each has its number in its path and its own second.
+pub fn combined(first: usize, lines: usize) -> Vec<u8> {
+    let mut log = Vec::new();
+    for line in first..first + lines {
+        let (day, hour, minute, second) = (2 + line / 86_400, line / 3_600 % 24, line / 60 % 60, line % 60);
+        writeln!(
+            log,
+            r#"192.0.2.{} - - [{day:02}/Nov/2026:{hour:02}:{minute:02}:{second:02} +0000] "GET /page/{line}?n={line} HTTP/1.1" 200 {} "-" "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0""#,
+            line % 250,
+            line * 7 % 9_973,
+        )
+        .unwrap();
+    }
+    log
+}
+
+/// Five requests, a reject and a blank line: what fits on a page.
+const TINY: &str = r#"192.0.2.1 - - [09/Nov/2026:08:00:00 +0000] "GET / HTTP/2.0" 200 5316 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+192.0.2.1 - - [09/Nov/2026:08:00:01 +0000] "GET /site.css?v=3 HTTP/2.0" 304 0 "https://www.example.org/" "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+this is no line of an access log
+
+198.51.100.7 - alice [09/Nov/2026:09:30:00 +0100] "POST /cart HTTP/1.1" 502 157 "-" "curl/8.5.0"
+2001:db8::5 - - [09/Nov/2026:08:31:10 +0000] "GET /=cmd|x?token=abc HTTP/1.1" 404 153 "-" "\x22quoted\x22 | agent"
+203.0.113.9 - - [09/Nov/2026:08:32:00 +0000] "\x16\x03\x01" 400 157 "-" "-"
+"#;
+
+const TINY_SQL: &str = "select time, client, path, args, status, http_user_agent from requests order by time";
+
+/// Compares with the file of that name in `tests/snapshots`; with FLOODMARK_UPDATE_SNAPSHOTS set, writes it instead.
+#[track_caller]
+pub fn check(name: &str, place: &Place, run: &Run) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/snapshots").join(name);
+    let found = run.shown(place);
+    if std::env::var_os("FLOODMARK_UPDATE_SNAPSHOTS").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &found).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        expected == found,
+        "expected, as in {}:\n{expected}\nfound:\n{found}\nhint: if that is right, run the tests again with FLOODMARK_UPDATE_SNAPSHOTS=1",
+        file.display(),
+    );
+}
+
+#[track_caller]
+fn check_tiny(name: &str, arguments: &[&str]) {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    check(name, &place, &place.floodmark(arguments));
+}
+
+#[track_caller]
+fn check_sql(output: &str) {
+    check_tiny(&format!("sql_{output}.txt"), &["sql", "--from", "access.log", "-o", output, TINY_SQL]);
+}
+
+#[test]
+fn sql_as_a_table() {
+    check_sql("table");
+}
+
+#[test]
+fn sql_as_csv_defuses_formulas() {
+    check_sql("csv");
+}
+
+#[test]
+fn sql_as_tsv() {
+    check_sql("tsv");
+}
+
+#[test]
+fn sql_as_json() {
+    check_sql("json");
+}
+
+#[test]
+fn sql_as_jsonl() {
+    check_sql("jsonl");
+}
+
+#[test]
+fn sql_as_markdown() {
+    check_sql("md");
+}
+
+#[test]
+fn sql_of_no_rows() {
+    check_tiny("sql_no_rows.txt", &["sql", "--from", "access.log", "select path, status from requests where status = 299"]);
+}
+
+#[test]
+fn secrets_are_kept_when_asked_for() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let run = place.floodmark(&["sql", "-q", "--from", "access.log", "-o", "csv", "--keep-secrets", "select args from requests where args like 'token%'"]);
+    assert_eq!(run.done(), "args\ntoken=abc\n");
+}
+
+#[test]
+fn times_are_shown_in_the_zone() {
+    check_tiny("sql_zone.txt", &["sql", "--from", "access.log", "--tz", "Europe/Berlin", "select time, status from requests order by time"]);
+}
+
+#[test]
+fn rejects_are_a_table() {
+    check_tiny("sql_rejects.txt", &["sql", "--from", "access.log", "select time, time_inferred, line_offset, line_bytes, reason, raw from rejects"]);
+}
+
+#[test]
+fn query_lists_every_query_with_its_question() {
+    check_tiny("query_list.txt", &["query"]);
+}
+
+#[test]
+fn query_runs_by_name() {
+    check_tiny("query_status.txt", &["query", "status", "--from", "access.log"]);
+}
+
+#[test]
+fn inspect_accounts_for_each_line() {
+    check_tiny("inspect.txt", &["inspect", "access.log"]);
+}
+
+#[test]
+fn report_on_the_terminal() {
+    check_tiny("report_terminal.txt", &["report", "access.log"]);
+}
+
+#[test]
+fn report_as_markdown() {
+    check_tiny("report_md.txt", &["report", "--md", "-", "access.log"]);
+}
+
+#[test]
+fn report_as_json() {
+    check_tiny("report_json.txt", &["report", "--json", "-", "access.log"]);
+}
+
+#[test]
+fn report_into_files_is_the_same_twice() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let files = ["--html", "a.html", "--md", "a.md", "--json", "a.json"];
+    let report = || {
+        place.floodmark(&[&["report", "-q", "access.log"], &files[..]].concat()).done();
+        ["a.html", "a.md", "a.json"].map(|name| fs::read_to_string(place.path(name)).unwrap())
+    };
+    let first = report();
+    assert!(first[0].starts_with("<!doctype html>") || first[0].starts_with("<!DOCTYPE html>"), "{}", &first[0][..100]);
+    assert_eq!(first, report());
+}
+
+#[test]
+fn the_log_may_come_from_standard_input() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let run = place.floodmark_reading(&["sql", "--from", "-", "-o", "csv", "select count(*) from requests"], TINY.as_bytes());
+    check("sql_stdin.txt", &place, &run);
+}
+
+#[test]
+fn the_statement_may_come_from_standard_input() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let run = place.floodmark_reading(&["sql", "-q", "--from", "access.log", "-o", "csv", "-"], b"select count(*) as n\nfrom requests\n");
+    assert_eq!(run.done(), "n\n5\n");
+}
+
+#[test]
+fn completions_are_a_script_for_the_shell() {
+    let place = Place::new();
+    let script = place.floodmark(&["completions", "bash"]).done();
+    for word in ["_floodmark()", "complete -F _floodmark", "inspect", "--fail-on"] {
+        assert!(script.contains(word), "{word}");
+    }
+    let script = place.write("floodmark.bash", script);
+    let checked = end(place.program("bash").arg("-n").arg(script).spawn().unwrap());
+    assert_eq!((checked.stderr.as_str(), checked.code), ("", 0));
+}
+
+#[test]
+fn man_is_a_page() {
+    let page = Place::new().floodmark(&["man"]).done();
+    assert!(page.contains(".TH floodmark 1"), "{page}");
+}
+
+#[test]
+fn version_is_an_answer() {
+    check_tiny("version.txt", &["--version"]);
+}
+
+#[test]
+fn help_is_an_answer() {
+    let help = Place::new().floodmark(&["--help"]).done();
+    for command in ["report", "sql", "query", "ingest", "inspect", "simulate", "completions", "man"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+    }
+}
+
+#[test]
+fn an_unknown_option_could_not_run() {
+    check_tiny("unknown_option.txt", &["sql", "--form", "access.log", "select 1"]);
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_success() {
+    let place = Place::new();
+    place.write("access.log", combined(0, 60_000));
+    for output in ["table", "csv", "jsonl"] {
+        let mut child = place
+            .command(&["sql", "-q", "--from", "access.log", "-o", output, "select path, http_user_agent from requests"])
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::with_capacity(512, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        let run = end(child);
+        assert_eq!((run.stderr.as_str(), run.code), ("", 0), "{output}");
+    }
+}
+
+#[test]
+fn fail_on_rejects_is_said_by_the_exit_code() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let code = |condition: &str, command: &[&str]| place.floodmark(&[command, &["--fail-on", condition]].concat()).code;
+    let sql = ["sql", "--from", "access.log", "select count(*) from requests"];
+    for command in [&["inspect", "access.log"][..], &["ingest", "access.log"], &["report", "access.log"], &sql] {
+        // 1 of 7 lines.
+        assert_eq!(code("rejects=1%", command), 1, "{command:?}");
+    }
+    for command in [&["inspect", "access.log"][..], &["report", "access.log"], &sql] {
+        assert_eq!(code("rejects=20%", command), 0, "{command:?}");
+    }
+}
+
+#[test]
+fn fail_on_verdict_is_said_by_the_exit_code() {
+    // Two people all day, each minute; on the second day all of it fails.
+    let day = |day: u32, status: u32| {
+        let mut log = String::new();
+        for minute in 0..1_440 {
+            for client in 1..3 {
+                log += &format!(
+                    "192.0.2.{client} - - [{day:02}/Nov/2026:{:02}:{:02}:0{client} +0000] \"GET /page HTTP/1.1\" {status} 10 \"-\" \"Mozilla/5.0 (X11; Linux x86_64; rv:14{client}.0) Gecko/20100101 Firefox/14{client}.0\"\n",
+                    minute / 60,
+                    minute % 60,
+                );
+            }
+        }
+        log
+    };
+    let place = Place::new();
+    place.write("bad/access.log", (9..=15).map(|date| day(date, if date == 10 { 502 } else { 200 })).collect::<String>());
+    place.write("good/access.log", (9..=15).map(|date| day(date, 200)).collect::<String>());
+    let run = place.floodmark(&["report", "--fail-on", "verdict", "bad"]);
+    assert_eq!(run.code, 1, "{run:#?}");
+    let run = place.floodmark(&["report", "bad"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    let run = place.floodmark(&["report", "--fail-on", "verdict", "good"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+}
+
+/// Whether a process has a handler for SIGINT.
+fn catches_interrupts(id: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 0b10 != 0)
+}
+
+#[test]
+fn an_interrupt_commits_what_is_whole() {
+    let place = Place::new();
+    let log = combined(0, 60_000);
+    let cut = log.len() - 40;
+    let ingest = ["ingest", "--format", "combined", "--log-set", "site", "-"];
+    let mut child = place.command(&ingest).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // Returns once all but a pipe's worth has been read. The writer then falls silent in the middle of a line.
+    input.write_all(&log[..cut]).unwrap();
+    let id = child.id();
+    wait_for("handler for SIGINT", || catches_interrupts(id).then_some(()));
+    signal("INT", id);
+    let run = end(child);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(run.stderr.ends_with("warning: stopped by a signal; run it again to go on from here\n"), "{run:#?}");
+    drop(input);
+    let count = || place.floodmark(&["sql", "-q", "-o", "csv", "select count(*), count(distinct path) from requests"]).done();
+    let stopped = count();
+    let rows: usize = stopped.lines().nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    assert!(rows > 50_000 && rows < 60_000, "{stopped}");
+    place.write("site", log);
+    let again = place.floodmark(&["ingest", "site"]);
+    assert_eq!(again.code, 0, "{again:#?}");
+    assert!(again.stderr.contains(&format!("{} lines = ", 60_000 - rows)), "{again:#?}");
+    assert_eq!(count().lines().nth(1), Some("60000,60000"));
+}

@@ -1,0 +1,196 @@
+//! Simulated logs against their truth: weeks, incidents and bots must come out as they were.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use floodmark_query::Engine;
+use floodmark_simulate::{Options, simulate};
+use serde_json::Value;
+
+use crate::logs::{TIMED, counts, engine, micros, texts, times, window};
+
+/// How far the start and the end of an incident may be off.
+const OFF_MAX_US: i64 = 2 * 60_000_000;
+const BOTS_PRECISION_MIN: f64 = 0.95;
+const BOTS_RECALL_MIN: f64 = 0.9;
+
+/// What came out for one run of the simulator.
+#[derive(Debug, Default)]
+struct Evaluation {
+    /// What is not as it was, a line each.
+    wrong: Vec<String>,
+    /// Of the lines called a bot's, the share that are.
+    precision: f64,
+    /// Of the lines that are a bot's, the share called so.
+    recall: f64,
+    /// Lines of people, by the class they were taken for.
+    people_as: HashMap<String, u64>,
+    /// Lines of bots taken for people, by their class.
+    missed: HashMap<String, u64>,
+}
+
+async fn evaluate(folder: &Path) -> Evaluation {
+    let truth: Value = serde_json::from_reader(File::open(folder.join("truth.json")).unwrap()).unwrap();
+    let engine = engine(folder, TIMED).await;
+    let mut found = Evaluation::default();
+    compare_weeks(&engine, &truth, &mut found).await;
+    compare_incidents(&engine, &truth, &mut found).await;
+    compare_bots(&engine, folder, &mut found).await;
+    found
+}
+
+/// The five weeks of a simulation.
+const SINCE: &str = "2026-10-12T00:00:00Z";
+const UNTIL: &str = "2026-11-16T00:00:00Z";
+
+async fn compare_weeks(engine: &Engine, truth: &Value, found: &mut Evaluation) {
+    let answer = engine.query("uptime", &window(SINCE, UNTIL)).await.unwrap();
+    let ours: Vec<_> = texts(&answer, "week").into_iter().zip(texts(&answer, "verdict")).collect();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let theirs: Vec<_> = truth["weeks"].as_array().unwrap().iter().map(|week| (text(&week["week"]), text(&week["verdict"]))).collect();
+    if ours != theirs {
+        found.wrong.push(format!("weeks: expected {theirs:?}, found {ours:?}"));
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Span {
+    start_us: i64,
+    end_us: i64,
+    kind: String,
+}
+
+impl Span {
+    fn overlaps(&self, other: &Self) -> bool {
+        self.start_us < other.end_us && other.start_us < self.end_us
+    }
+
+    fn near(&self, other: &Self) -> bool {
+        self.start_us.abs_diff(other.start_us) <= OFF_MAX_US.unsigned_abs() && self.end_us.abs_diff(other.end_us) <= OFF_MAX_US.unsigned_abs()
+    }
+}
+
+async fn compare_incidents(engine: &Engine, truth: &Value, found: &mut Evaluation) {
+    let answer = engine.query("incidents", &window(SINCE, UNTIL)).await.unwrap();
+    let rows = times(&answer, "start").into_iter().zip(times(&answer, "end")).zip(texts(&answer, "kind"));
+    let ours: Vec<Span> = rows.map(|((start_us, end_us), kind)| Span { start_us, end_us, kind: kind.unwrap() }).collect();
+    let theirs: Vec<Span> = truth["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|incident| Span {
+            start_us: micros(incident["start"].as_str().unwrap()),
+            end_us: micros(incident["end"].as_str().unwrap()),
+            kind: incident["kind"].as_str().unwrap().to_owned(),
+        })
+        .collect();
+    for truth in &theirs {
+        let meeting: Vec<&Span> = ours.iter().filter(|span| span.overlaps(truth)).collect();
+        // When a broken path was degraded is seen only when someone asks for it.
+        let as_it_was = match truth.kind.as_str() {
+            "outage" => meeting.iter().any(|span| span.kind == "outage" && span.near(truth)),
+            _ => !meeting.is_empty(),
+        };
+        if !as_it_was {
+            found.wrong.push(format!("{}: found {:?}", shown(truth), meeting.iter().map(|span| shown(span)).collect::<Vec<_>>()));
+        }
+    }
+    for span in ours.iter().filter(|span| !theirs.iter().any(|truth| truth.overlaps(span))) {
+        found.wrong.push(format!("no such incident: {}", shown(span)));
+    }
+}
+
+fn shown(span: &Span) -> String {
+    let time = |micros| chrono::DateTime::from_timestamp_micros(micros).unwrap().format("%d.%m. %H:%M:%S");
+    format!("{} {} to {}", span.kind, time(span.start_us), time(span.end_us))
+}
+
+async fn compare_bots(engine: &Engine, folder: &Path, found: &mut Evaluation) {
+    let answer = engine.query("bots", &window(SINCE, UNTIL)).await.unwrap();
+    let rows = texts(&answer, "client").into_iter().zip(texts(&answer, "http_user_agent")).zip(texts(&answer, "class"));
+    let called: HashMap<(String, String), String> = rows
+        .map(|((client, agent), class)| ((client.unwrap(), agent.unwrap_or_else(|| "-".to_owned())), class.unwrap()))
+        .collect();
+    let mut seen = HashSet::new();
+    let (mut both, mut ours, mut theirs) = (0u64, 0u64, 0u64);
+    for [_, _, class, client, agent] in truth_rows(folder) {
+        let key = (client, agent);
+        let judged = called.get(&key).map_or("human", String::as_str);
+        let (is, says) = (is_bot(&class), is_bot(judged));
+        theirs += u64::from(is);
+        ours += u64::from(says);
+        both += u64::from(is && says);
+        if class == "human" && judged != "human" {
+            *found.people_as.entry(judged.to_owned()).or_default() += 1;
+        }
+        if is && !says {
+            *found.missed.entry(class).or_default() += 1;
+        }
+        seen.insert(key);
+    }
+    for (key, class) in called.iter().filter(|(key, _)| !seen.contains(*key)) {
+        found.wrong.push(format!("{key:?}, called {class}, is in no line of the truth"));
+    }
+    let lines: i64 = counts(&answer, "requests").iter().sum();
+    assert!(lines > 0);
+    let share = |part: u64, whole: u64| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
+    (found.precision, found.recall) = (share(both, ours), share(both, theirs));
+    if found.precision < BOTS_PRECISION_MIN || found.recall < BOTS_RECALL_MIN {
+        found.wrong.push(format!("bots: precision {:.3}, recall {:.3}", found.precision, found.recall));
+    }
+}
+
+fn is_bot(class: &str) -> bool {
+    !matches!(class, "human" | "probe" | "package_client")
+}
+
+/// The rows of truth.csv.gz: file, line, class, client, agent.
+fn truth_rows(folder: &Path) -> Vec<[String; 5]> {
+    let mut text = String::new();
+    MultiGzDecoder::new(File::open(folder.join("truth.csv.gz")).unwrap()).read_to_string(&mut text).unwrap();
+    text.lines().skip(1).map(fields).collect()
+}
+
+fn fields(line: &str) -> [String; 5] {
+    let mut parts = line.splitn(5, ',');
+    let fields = std::array::from_fn(|_| parts.next().unwrap().to_owned());
+    let [file, row, class, client, agent] = fields;
+    let quoted = agent.strip_prefix('"').and_then(|agent| agent.strip_suffix('"'));
+    let agent = quoted.map_or_else(|| agent.clone(), |agent| agent.replace("\"\"", "\""));
+    [file, row, class, client, agent]
+}
+
+#[track_caller]
+fn check(seed: u64, found: &Evaluation) {
+    assert!(found.wrong.is_empty(), "seed {seed}: {:#?}", found);
+}
+
+async fn simulated(seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    simulate(&Options { seed, ..Options::default() }, folder.path()).unwrap();
+    check(seed, &evaluate(folder.path()).await);
+}
+
+#[tokio::test]
+async fn sample_logs_come_out_as_they_were() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-logs");
+    check(1, &evaluate(&folder).await);
+}
+
+#[tokio::test]
+async fn seed_2_comes_out_as_it_was() {
+    simulated(2).await;
+}
+
+#[tokio::test]
+async fn seed_3_comes_out_as_it_was() {
+    simulated(3).await;
+}
+
+#[tokio::test]
+async fn seed_4_comes_out_as_it_was() {
+    simulated(4).await;
+}

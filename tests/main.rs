@@ -1,0 +1,7 @@
+//! One integration binary: the command and the engine as a user meets them.
+
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
+mod evaluation;
+mod logs;
+mod queries;
