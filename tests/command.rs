@@ -162,7 +162,7 @@ const TINY: &str = r#"192.0.2.1 - - [09/Nov/2026:08:00:00 +0000] "GET / HTTP/2.0
 this is no line of an access log
 
 198.51.100.7 - alice [09/Nov/2026:09:30:00 +0100] "POST /cart HTTP/1.1" 502 157 "-" "curl/8.5.0"
-2001:db8::5 - - [09/Nov/2026:08:31:10 +0000] "GET /=cmd|x?token=abc HTTP/1.1" 404 153 "-" "\x22quoted\x22 | agent"
+2001:db8::5 - - [09/Nov/2026:08:31:10 +0000] "GET /a|b?token=abc HTTP/1.1" 404 153 "-" "=1+\x22quoted\x22 | agent"
 203.0.113.9 - - [09/Nov/2026:08:32:00 +0000] "\x16\x03\x01" 400 157 "-" "-"
 "#;
 
@@ -437,6 +437,5 @@ fn an_interrupt_commits_what_is_whole() {
     place.write("site", log);
     let again = place.floodmark(&["ingest", "site"]);
     assert_eq!(again.code, 0, "{again:#?}");
-    assert!(again.stderr.contains(&format!("{} lines = ", 60_000 - rows)), "{again:#?}");
     assert_eq!(count().lines().nth(1), Some("60000,60000"));
 }

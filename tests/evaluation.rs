@@ -33,7 +33,8 @@ struct Evaluation {
 }
 
 async fn evaluate(folder: &Path) -> Evaluation {
-    let truth: Value = serde_json::from_reader(File::open(folder.join("truth.json")).unwrap()).unwrap();
+    let truth: Value =
+        serde_json::from_reader(File::open(folder.join("truth.json")).unwrap()).unwrap();
     let engine = engine(folder, TIMED).await;
     let mut found = Evaluation::default();
     compare_weeks(&engine, &truth, &mut found).await;
@@ -48,11 +49,21 @@ const UNTIL: &str = "2026-11-16T00:00:00Z";
 
 async fn compare_weeks(engine: &Engine, truth: &Value, found: &mut Evaluation) {
     let answer = engine.query("uptime", &window(SINCE, UNTIL)).await.unwrap();
-    let ours: Vec<_> = texts(&answer, "week").into_iter().zip(texts(&answer, "verdict")).collect();
+    let ours: Vec<_> = texts(&answer, "week")
+        .into_iter()
+        .zip(texts(&answer, "verdict"))
+        .collect();
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let theirs: Vec<_> = truth["weeks"].as_array().unwrap().iter().map(|week| (text(&week["week"]), text(&week["verdict"]))).collect();
+    let theirs: Vec<_> = truth["weeks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|week| (text(&week["week"]), text(&week["verdict"])))
+        .collect();
     if ours != theirs {
-        found.wrong.push(format!("weeks: expected {theirs:?}, found {ours:?}"));
+        found
+            .wrong
+            .push(format!("weeks: expected {theirs:?}, found {ours:?}"));
     }
 }
 
@@ -69,14 +80,27 @@ impl Span {
     }
 
     fn near(&self, other: &Self) -> bool {
-        self.start_us.abs_diff(other.start_us) <= OFF_MAX_US.unsigned_abs() && self.end_us.abs_diff(other.end_us) <= OFF_MAX_US.unsigned_abs()
+        self.start_us.abs_diff(other.start_us) <= OFF_MAX_US.unsigned_abs()
+            && self.end_us.abs_diff(other.end_us) <= OFF_MAX_US.unsigned_abs()
     }
 }
 
 async fn compare_incidents(engine: &Engine, truth: &Value, found: &mut Evaluation) {
-    let answer = engine.query("incidents", &window(SINCE, UNTIL)).await.unwrap();
-    let rows = times(&answer, "start").into_iter().zip(times(&answer, "end")).zip(texts(&answer, "kind"));
-    let ours: Vec<Span> = rows.map(|((start_us, end_us), kind)| Span { start_us, end_us, kind: kind.unwrap() }).collect();
+    let answer = engine
+        .query("incidents", &window(SINCE, UNTIL))
+        .await
+        .unwrap();
+    let rows = times(&answer, "start")
+        .into_iter()
+        .zip(times(&answer, "end"))
+        .zip(texts(&answer, "kind"));
+    let ours: Vec<Span> = rows
+        .map(|((start_us, end_us), kind)| Span {
+            start_us,
+            end_us,
+            kind: kind.unwrap(),
+        })
+        .collect();
     let theirs: Vec<Span> = truth["incidents"]
         .as_array()
         .unwrap()
@@ -91,28 +115,56 @@ async fn compare_incidents(engine: &Engine, truth: &Value, found: &mut Evaluatio
         let meeting: Vec<&Span> = ours.iter().filter(|span| span.overlaps(truth)).collect();
         // When a broken path was degraded is seen only when someone asks for it.
         let as_it_was = match truth.kind.as_str() {
-            "outage" => meeting.iter().any(|span| span.kind == "outage" && span.near(truth)),
+            "outage" => meeting
+                .iter()
+                .any(|span| span.kind == "outage" && span.near(truth)),
             _ => !meeting.is_empty(),
         };
         if !as_it_was {
-            found.wrong.push(format!("{}: found {:?}", shown(truth), meeting.iter().map(|span| shown(span)).collect::<Vec<_>>()));
+            found.wrong.push(format!(
+                "{}: found {:?}",
+                shown(truth),
+                meeting.iter().map(|span| shown(span)).collect::<Vec<_>>()
+            ));
         }
     }
-    for span in ours.iter().filter(|span| !theirs.iter().any(|truth| truth.overlaps(span))) {
-        found.wrong.push(format!("no such incident: {}", shown(span)));
+    for span in ours
+        .iter()
+        .filter(|span| !theirs.iter().any(|truth| truth.overlaps(span)))
+    {
+        found
+            .wrong
+            .push(format!("no such incident: {}", shown(span)));
     }
 }
 
 fn shown(span: &Span) -> String {
-    let time = |micros| chrono::DateTime::from_timestamp_micros(micros).unwrap().format("%d.%m. %H:%M:%S");
-    format!("{} {} to {}", span.kind, time(span.start_us), time(span.end_us))
+    let time = |micros| {
+        chrono::DateTime::from_timestamp_micros(micros)
+            .unwrap()
+            .format("%d.%m. %H:%M:%S")
+    };
+    format!(
+        "{} {} to {}",
+        span.kind,
+        time(span.start_us),
+        time(span.end_us)
+    )
 }
 
 async fn compare_bots(engine: &Engine, folder: &Path, found: &mut Evaluation) {
     let answer = engine.query("bots", &window(SINCE, UNTIL)).await.unwrap();
-    let rows = texts(&answer, "client").into_iter().zip(texts(&answer, "http_user_agent")).zip(texts(&answer, "class"));
+    let rows = texts(&answer, "client")
+        .into_iter()
+        .zip(texts(&answer, "http_user_agent"))
+        .zip(texts(&answer, "class"));
     let called: HashMap<(String, String), String> = rows
-        .map(|((client, agent), class)| ((client.unwrap(), agent.unwrap_or_else(|| "-".to_owned())), class.unwrap()))
+        .map(|((client, agent), class)| {
+            (
+                (client.unwrap(), agent.unwrap_or_else(|| "-".to_owned())),
+                class.unwrap(),
+            )
+        })
         .collect();
     let mut seen = HashSet::new();
     let (mut both, mut ours, mut theirs) = (0u64, 0u64, 0u64);
@@ -132,14 +184,25 @@ async fn compare_bots(engine: &Engine, folder: &Path, found: &mut Evaluation) {
         seen.insert(key);
     }
     for (key, class) in called.iter().filter(|(key, _)| !seen.contains(*key)) {
-        found.wrong.push(format!("{key:?}, called {class}, is in no line of the truth"));
+        found.wrong.push(format!(
+            "{key:?}, called {class}, is in no line of the truth"
+        ));
     }
     let lines: i64 = counts(&answer, "requests").iter().sum();
     assert!(lines > 0);
-    let share = |part: u64, whole: u64| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
+    let share = |part: u64, whole: u64| {
+        if whole == 0 {
+            1.0
+        } else {
+            part as f64 / whole as f64
+        }
+    };
     (found.precision, found.recall) = (share(both, ours), share(both, theirs));
     if found.precision < BOTS_PRECISION_MIN || found.recall < BOTS_RECALL_MIN {
-        found.wrong.push(format!("bots: precision {:.3}, recall {:.3}", found.precision, found.recall));
+        found.wrong.push(format!(
+            "bots: precision {:.3}, recall {:.3}",
+            found.precision, found.recall
+        ));
     }
 }
 
@@ -150,7 +213,9 @@ fn is_bot(class: &str) -> bool {
 /// The rows of truth.csv.gz: file, line, class, client, agent.
 fn truth_rows(folder: &Path) -> Vec<[String; 5]> {
     let mut text = String::new();
-    MultiGzDecoder::new(File::open(folder.join("truth.csv.gz")).unwrap()).read_to_string(&mut text).unwrap();
+    MultiGzDecoder::new(File::open(folder.join("truth.csv.gz")).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
     text.lines().skip(1).map(fields).collect()
 }
 
@@ -158,7 +223,9 @@ fn fields(line: &str) -> [String; 5] {
     let mut parts = line.splitn(5, ',');
     let fields = std::array::from_fn(|_| parts.next().unwrap().to_owned());
     let [file, row, class, client, agent] = fields;
-    let quoted = agent.strip_prefix('"').and_then(|agent| agent.strip_suffix('"'));
+    let quoted = agent
+        .strip_prefix('"')
+        .and_then(|agent| agent.strip_suffix('"'));
     let agent = quoted.map_or_else(|| agent.clone(), |agent| agent.replace("\"\"", "\""));
     [file, row, class, client, agent]
 }
@@ -170,7 +237,14 @@ fn check(seed: u64, found: &Evaluation) {
 
 async fn simulated(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
-    simulate(&Options { seed, ..Options::default() }, folder.path()).unwrap();
+    simulate(
+        &Options {
+            seed,
+            ..Options::default()
+        },
+        folder.path(),
+    )
+    .unwrap();
     check(seed, &evaluate(folder.path()).await);
 }
 

@@ -23,31 +23,17 @@ met AS (
     WHERE time >= $since AND time < $until
     GROUP BY 1, 2, 3
 ),
--- Scanners and floods do not decide; probes do, as probes.
+-- Scanners and floods do not decide; probes do, as probes. Names are kept only where they tell witnesses and probes apart.
 known AS (
-    SELECT met.*, v.class, class_decides(v.class) AS decides
+    SELECT met.minute, met.requests, met.good, met.bad, met.shed, v.class,
+           v.class = 'probe' AS is_probe,
+           class_decides(v.class) AS decides,
+           CASE WHEN v.class = 'probe' OR met.bad + met.shed > 0 THEN compact(v.client) END AS client,
+           CASE WHEN v.class = 'probe' THEN compact(v.http_user_agent) END AS http_user_agent,
+           met.first, met.last
     FROM visitors($since, $until) v
     JOIN met
       ON (v.client IS NOT DISTINCT FROM met.client) AND (v.http_user_agent IS NOT DISTINCT FROM met.http_user_agent)
-),
-counted AS (
-    SELECT minute,
-           sum(requests) AS requests,
-           sum(good) FILTER (WHERE decides) AS good,
-           sum(bad) FILTER (WHERE decides) AS bad,
-           sum(shed) FILTER (WHERE decides) AS shed,
-           array_agg(client) FILTER (WHERE decides AND bad > 0) AS bad_clients,
-           count(DISTINCT CASE WHEN decides AND shed > 0 THEN client END) AS shed_clients,
-           sum(good) FILTER (WHERE class = 'probe') AS probe_good,
-           sum(bad + shed) FILTER (WHERE class = 'probe') AS probe_bad,
-           array_agg(named_struct('client', client, 'http_user_agent', http_user_agent, 'first', first, 'last', last))
-               FILTER (WHERE class = 'probe') AS probes,
-           sum(good) FILTER (WHERE class <> 'probe') AS all_good,
-           sum(bad) FILTER (WHERE class <> 'probe') AS all_bad,
-           sum(good) FILTER (WHERE class = 'human') AS people_good,
-           sum(bad) FILTER (WHERE class = 'human') AS people_bad
-    FROM known
-    GROUP BY minute
 ),
 -- The logs cover the time from their first to their last request, also beyond the window.
 covered AS (
@@ -63,33 +49,35 @@ every_minute AS (
 laid_out AS (
     SELECT m.minute,
            coalesce(m.minute >= covered.first AND m.minute <= covered.last AND g.minute IS NULL, false) AS covered,
-           n.requests, n.good, n.bad, n.shed, n.bad_clients, n.shed_clients, n.probe_good, n.probe_bad, n.probes,
-           n.all_good, n.all_bad, n.people_good, n.people_bad
+           k.client, k.http_user_agent, k.class, k.is_probe, k.decides, k.requests, k.good, k.bad, k.shed, k.first, k.last
     FROM every_minute m
     CROSS JOIN covered
-    LEFT JOIN counted n ON n.minute = m.minute
     LEFT JOIN gap_minutes g ON g.minute = m.minute
+    LEFT JOIN known k ON k.minute = m.minute
 ),
 judged AS (
-    SELECT *, minute_state(named_struct(
-               'minute', minute, 'covered', covered, 'good', good, 'bad', bad, 'shed', shed,
-               'bad_clients', bad_clients, 'shed_clients', shed_clients,
-               'probe_good', probe_good, 'probe_bad', probe_bad, 'probes', probes)) OVER (ORDER BY minute) AS judgment
+    SELECT minute, class, requests, good, bad,
+           minute_state(named_struct(
+               'minute', minute, 'covered', covered,
+               'client', client, 'http_user_agent', http_user_agent, 'is_probe', is_probe, 'decides', decides,
+               'good', good, 'bad', bad, 'shed', shed, 'first', first, 'last', last)) OVER (ORDER BY minute) AS judgment
     FROM laid_out
 )
+-- The judgment is the same in all rows of a minute.
 SELECT minute,
-       get_field(judgment, 'state') AS state,
-       get_field(judgment, 'evidence') AS evidence,
-       get_field(judgment, 'good_fraction') AS good_fraction,
-       coalesce(requests, 0) AS requests,
-       get_field(judgment, 'good') AS good,
-       get_field(judgment, 'bad') AS bad,
-       get_field(judgment, 'bad_clients') AS bad_clients,
-       get_field(judgment, 'incident') AS incident,
-       get_field(judgment, 'incident_kind') AS incident_kind,
-       get_field(judgment, 'incident_evidence') AS incident_evidence,
-       coalesce(all_good, 0) AS all_good,
-       coalesce(all_bad, 0) AS all_bad,
-       coalesce(people_good, 0) AS people_good,
-       coalesce(people_bad, 0) AS people_bad
+       min(get_field(judgment, 'state')) AS state,
+       min(get_field(judgment, 'evidence')) AS evidence,
+       min(get_field(judgment, 'good_fraction')) AS good_fraction,
+       coalesce(sum(requests), 0) AS requests,
+       min(get_field(judgment, 'good')) AS good,
+       min(get_field(judgment, 'bad')) AS bad,
+       min(get_field(judgment, 'bad_clients')) AS bad_clients,
+       min(get_field(judgment, 'incident')) AS incident,
+       min(get_field(judgment, 'incident_kind')) AS incident_kind,
+       min(get_field(judgment, 'incident_evidence')) AS incident_evidence,
+       coalesce(sum(good) FILTER (WHERE class <> 'probe'), 0) AS all_good,
+       coalesce(sum(bad) FILTER (WHERE class <> 'probe'), 0) AS all_bad,
+       coalesce(sum(good) FILTER (WHERE class = 'human'), 0) AS people_good,
+       coalesce(sum(bad) FILTER (WHERE class = 'human'), 0) AS people_bad
 FROM judged
+GROUP BY minute

@@ -6,11 +6,12 @@ use floodmark_ingest::Tally;
 use floodmark_source::{Outcome as FileOutcome, Reading};
 
 use crate::Outcome;
+use crate::logs::Logs;
 use crate::plan::{FailOn, Plan};
 use crate::say::{counted, number};
 
 /// `lines = requests + rejects + blank`, said on standard error.
-pub(crate) fn say(plan: &Plan, tally: &Tally) {
+pub(crate) fn say(plan: &Plan, logs: &Logs, tally: &Tally) {
     plan.voice.notice(&format!(
         "{} = {} + {} + {} blank",
         counted(tally.lines, "line"),
@@ -18,15 +19,21 @@ pub(crate) fn say(plan: &Plan, tally: &Tally) {
         counted(tally.rejected(), "reject"),
         number(tally.blank),
     ));
-    if let Some((reason, rejects)) = tally.rejects.iter().next()
-        && let Some(sample) = rejects.samples.first()
-    {
+    let samples = tally
+        .rejects
+        .iter()
+        .flat_map(|(reason, rejects)| rejects.samples.iter().map(move |sample| (reason, sample)));
+    if let Some((reason, first)) = samples.min_by_key(|(_, sample)| (&sample.file, sample.file_offset)) {
+        let hint = match tally.rejected() * 2 > tally.lines {
+            true => "\nhint: the lines may have been written with another `log_format`; name it with `--format`",
+            false => "",
+        };
         plan.voice.notice(&format!(
-            "{} of {} rejected, the first at byte {} of {} ({reason}); `floodmark inspect` lists them",
+            "{} of {} rejected, the first at byte {} of {} ({reason}); `floodmark inspect` lists them{hint}",
             number(tally.rejected()),
             counted(tally.lines, "line"),
-            sample.file_offset,
-            sample.file,
+            number(first.file_offset),
+            logs.named(&first.file),
         ));
     }
     if tally.out_of_range > 0 {
@@ -38,10 +45,10 @@ pub(crate) fn say(plan: &Plan, tally: &Tally) {
 }
 
 /// Says what each file is to the lake; gives the number of those that could not be read.
-pub(crate) fn say_outcomes(plan: &Plan, readings: &[Reading]) -> usize {
+pub(crate) fn say_outcomes(plan: &Plan, logs: &Logs, readings: &[Reading]) -> usize {
     let mut failed = 0;
     for reading in readings {
-        let name = reading.file.path.display();
+        let name = logs.named(&reading.file.path.display().to_string());
         if let Some(set) = reading.adopted_by() {
             plan.voice.notice(&format!("{name}: its lines belong to the log set `{set}`"));
         }
@@ -70,7 +77,7 @@ pub(crate) fn say_outcomes(plan: &Plan, readings: &[Reading]) -> usize {
             FileOutcome::Empty => plan.voice.notice(&format!("{name}: empty")),
             FileOutcome::Failed(error) => {
                 failed += 1;
-                plan.voice.warn(&chain(error));
+                plan.voice.warn(&logs.named(&chain(error)));
             }
             _ => {}
         }
@@ -81,10 +88,11 @@ pub(crate) fn say_outcomes(plan: &Plan, readings: &[Reading]) -> usize {
 /// Says which files could not be read to their end.
 pub(crate) fn say_failures(
     plan: &Plan,
+    logs: &Logs,
     failures: &[(PathBuf, impl std::borrow::Borrow<str>)],
 ) {
     for (_, error) in failures {
-        plan.voice.warn(error.borrow());
+        plan.voice.warn(&logs.named(error.borrow()));
     }
 }
 

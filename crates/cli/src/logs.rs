@@ -1,9 +1,11 @@
 //! From LOG arguments to files whose format is known.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use floodmark_format::{CompiledFormat, NginxConf};
@@ -11,6 +13,7 @@ use floodmark_ingest::{Layer, LogSettings};
 use floodmark_source::{DiscoverOptions, LogFile, discover, sample};
 
 use crate::plan::Plan;
+use crate::relay::Relay;
 use crate::say::counted;
 
 /// Bytes of a log from which its format is told.
@@ -23,26 +26,44 @@ const FORMAT_OF_NOTHING: &str = "combined";
 #[derive(Debug)]
 pub(crate) struct Logs {
     pub(crate) files: Vec<(LogFile, Arc<LogSettings>)>,
-    /// Holds standard input, where it has to be read more than once.
-    _spool: Option<tempfile::NamedTempFile>,
+    stdin: Option<Stdin>,
 }
 
-/// Whether standard input is read once or may be asked for again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How standard input is read.
+#[derive(Debug)]
 pub(crate) enum Reads {
     Once,
+    /// It may be asked for again.
     Again,
+    /// Once, and no further once this is set.
+    UntilStopped(Arc<AtomicBool>),
+}
+
+/// Standard input at a path of its own.
+#[derive(Debug, Default)]
+struct Stdin {
+    path: PathBuf,
+    relay: Option<Relay>,
+    /// Holds it, where it has to be read more than once or looked at first.
+    _spool: Option<tempfile::NamedTempFile>,
 }
 
 impl Logs {
     /// Finds the files, tells their formats and says both.
-    pub(crate) fn find(plan: &Plan, arguments: &[String], reads: Reads) -> Result<Self> {
+    pub(crate) fn find(plan: &Plan, arguments: &[String], reads: &Reads) -> Result<Self> {
         if arguments.is_empty() {
             bail!(
                 "no logs given\nhint: name files, globs or directories, such as `/var/log/nginx`, or `-` for standard input"
             );
         }
-        let (arguments, spool) = spooled(arguments, plan, reads)?;
+        let stdin = match arguments.iter().any(|argument| argument == "-") {
+            true => Stdin::open(plan, reads)?,
+            false => None,
+        };
+        let arguments: Vec<String> = match &stdin {
+            Some(stdin) => arguments.iter().map(|argument| stdin.in_place_of(argument)).collect(),
+            None => arguments.to_vec(),
+        };
         let options = DiscoverOptions {
             log_set: plan.log_set.as_deref(),
             head_parses: &|head| head_parses(plan, head),
@@ -59,7 +80,7 @@ impl Logs {
         let mut settings: HashMap<String, Arc<LogSettings>> = HashMap::new();
         let mut files = Vec::new();
         for mut file in found.files {
-            if spool.as_ref().is_some_and(|spool| spool.path() == file.path) {
+            if stdin.as_ref().is_some_and(|stdin| stdin.path == file.path) {
                 file.log_set = plan.log_set.clone().unwrap_or_else(|| "stdin".to_owned());
             }
             let chosen = choose(plan, conf.as_ref(), &file)?;
@@ -76,7 +97,7 @@ impl Logs {
             });
             files.push((file, Arc::clone(shared)));
         }
-        Ok(Self { files, _spool: spool })
+        Ok(Self { files, stdin })
     }
 
     /// The settings by file, as an intake takes them.
@@ -85,6 +106,19 @@ impl Logs {
             .iter()
             .map(|(file, settings)| (file.path.clone(), Arc::clone(settings)))
             .collect()
+    }
+
+    /// A message in which standard input is called `-`, by whatever path it is read.
+    pub(crate) fn named(&self, message: &str) -> String {
+        match &self.stdin {
+            Some(stdin) => message.replace(&stdin.path.display().to_string(), "-"),
+            None => message.to_owned(),
+        }
+    }
+
+    /// Why standard input could not be read to its end.
+    pub(crate) fn stdin_failure(&self) -> Option<&std::io::Error> {
+        self.stdin.as_ref()?.relay.as_ref()?.failure()
     }
 
     /// How the logs are named in a report: the log sets, each with its number of files.
@@ -220,34 +254,43 @@ impl Conf {
     }
 }
 
-/// Standard input as a file, where it has to be read more than once or looked at first.
-fn spooled(
-    arguments: &[String],
-    plan: &Plan,
-    reads: Reads,
-) -> Result<(Vec<String>, Option<tempfile::NamedTempFile>)> {
-    let needed = reads == Reads::Again || plan.format.is_none();
-    if !needed || !arguments.iter().any(|argument| argument == "-") {
-        return Ok((arguments.to_vec(), None));
+impl Stdin {
+    /// `None` if it can be read as it is.
+    fn open(plan: &Plan, reads: &Reads) -> Result<Option<Self>> {
+        let mut stdin = Self::default();
+        if let Reads::UntilStopped(stop) = reads {
+            let relay = Relay::start(stop).context("cannot read standard input")?;
+            stdin.path = relay.path();
+            stdin.relay = Some(relay);
+        }
+        if matches!(reads, Reads::Again) || plan.format.is_none() {
+            let spool = match &stdin.relay {
+                Some(relay) => spooled(File::open(relay.path()).context("cannot read standard input")?)?,
+                None => spooled(std::io::stdin().lock())?,
+            };
+            spool.path().clone_into(&mut stdin.path);
+            stdin._spool = Some(spool);
+        }
+        Ok((!stdin.path.as_os_str().is_empty()).then_some(stdin))
     }
+
+    fn in_place_of(&self, argument: &str) -> String {
+        if argument == "-" { self.path.display().to_string() } else { argument.to_owned() }
+    }
+}
+
+fn spooled(mut input: impl Read) -> Result<tempfile::NamedTempFile> {
     let mut spool = tempfile::Builder::new()
         .prefix("stdin-")
         .suffix(".log")
         .tempfile()
         .context("cannot make a temporary file for standard input")?;
     let mut buffer = vec![0; 1 << 20];
-    let mut input = std::io::stdin().lock();
     loop {
         let read = input.read(&mut buffer).context("cannot read standard input")?;
         if read == 0 {
-            break;
+            return Ok(spool);
         }
         spool.write_all(&buffer[..read]).context("cannot keep standard input in a temporary file")?;
     }
-    let path = spool.path().display().to_string();
-    let replaced = arguments
-        .iter()
-        .map(|argument| if argument == "-" { path.clone() } else { argument.clone() })
-        .collect();
-    Ok((replaced, Some(spool)))
 }

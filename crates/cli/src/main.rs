@@ -6,9 +6,11 @@ mod commands;
 mod logs;
 mod out;
 mod plan;
+mod relay;
 mod say;
 mod window;
 
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -53,8 +55,10 @@ fn main() -> ExitCode {
 fn explained(error: &anyhow::Error) -> String {
     let mut hints = Vec::new();
     let mut causes: Vec<String> = Vec::new();
+    let is_of_lake = error.chain().any(|cause| cause.is::<floodmark_store::Error>());
     for cause in error.chain() {
-        let text = cause.to_string();
+        let system = cause.downcast_ref::<io::Error>();
+        let text = system.map_or_else(|| cause.to_string(), say::said);
         let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
         // Some libraries repeat their source in their own text.
         if !causes.iter().any(|said| said.ends_with(message)) {
@@ -63,13 +67,23 @@ fn explained(error: &anyhow::Error) -> String {
         if !hint.is_empty() {
             hints.push(format!("\nhint: {hint}"));
         }
-        if let Some(error) = cause.downcast_ref::<std::io::Error>()
-            && error.kind() == std::io::ErrorKind::StorageFull
-        {
-            hints.push("\nhint: free space and run it again; what was committed stays, and nothing is added twice".to_owned());
-        }
+        hints.extend(system.and_then(|error| hint_of(error.kind(), is_of_lake)).map(|hint| format!("\nhint: {hint}")));
     }
     format!("{}{}", causes.join(": "), hints.concat())
+}
+
+/// What to do about what the operating system says.
+fn hint_of(kind: ErrorKind, is_of_lake: bool) -> Option<&'static str> {
+    match kind {
+        ErrorKind::StorageFull if is_of_lake => {
+            Some("free space and run it again; what was committed stays, and nothing is added twice")
+        }
+        ErrorKind::StorageFull => Some("free space and run it again"),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory if is_of_lake => {
+            Some("name another folder for the lake with `--lake DIR`")
+        }
+        _ => None,
+    }
 }
 
 fn run(cli: &Cli) -> Result<Outcome> {

@@ -58,6 +58,14 @@ pub(crate) fn style() -> Style {
     Style { width, color }
 }
 
+/// What the operating system says, without its number and in lower case.
+pub(crate) fn said(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error ").next().unwrap_or_default();
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_lowercase().chain(rest).collect())
+}
+
 /// A count with thousands separators.
 pub(crate) fn number(count: u64) -> String {
     let digits = count.to_string();

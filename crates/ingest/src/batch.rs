@@ -1,10 +1,11 @@
 //! One block of lines as a record batch.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, ByteView, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
-    NullBufferBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
+    ArrayRef, BooleanArray, ByteView, Float64Builder, Int16Builder, Int32Array, Int32Builder,
+    Int64Array, Int64Builder, NullBufferBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
     TimestampMicrosecondBuilder, UInt32Array, new_null_array,
 };
 use arrow::buffer::{Buffer, ScalarBuffer};
@@ -24,20 +25,20 @@ const INLINE_BYTES_MAX: usize = 12;
 #[derive(Debug)]
 pub(crate) enum ColumnBuilder {
     Text(TextBuilder),
+    Usual(UsualBuilder),
     /// The source of the block, which all of its rows share.
-    Source(usize),
+    Source,
     Status(Int16Builder),
     Small(Int32Builder),
     Count(Int64Builder),
     Seconds(Float64Builder),
     Time(TimestampMicrosecondBuilder),
-    Flag(BooleanBuilder),
 }
 
 impl ColumnBuilder {
     pub(crate) fn new(column: &Column, rows: usize) -> Self {
         match column.column_type {
-            ColumnType::Text if column.origin == Origin::Source => Self::Source(0),
+            ColumnType::Text if column.origin == Origin::Source => Self::Source,
             ColumnType::Text => Self::Text(TextBuilder::with_capacity(rows)),
             ColumnType::Status => Self::Status(Int16Builder::with_capacity(rows)),
             ColumnType::Small => Self::Small(Int32Builder::with_capacity(rows)),
@@ -48,33 +49,102 @@ impl ColumnBuilder {
             ColumnType::Time => {
                 Self::Time(TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"))
             }
-            ColumnType::Flag => Self::Flag(BooleanBuilder::with_capacity(rows)),
+            ColumnType::Flag => Self::Usual(UsualBuilder::new(ColumnType::Flag, Value::Null)),
         }
     }
 
     pub(crate) fn null(&mut self) {
         match self {
             Self::Text(builder) => builder.null(),
-            Self::Source(rows) => *rows += 1,
+            Self::Usual(_) | Self::Source => {}
             Self::Status(builder) => builder.append_null(),
             Self::Small(builder) => builder.append_null(),
             Self::Count(builder) => builder.append_null(),
             Self::Seconds(builder) => builder.append_null(),
             Self::Time(builder) => builder.append_null(),
-            Self::Flag(builder) => builder.append_null(),
         }
     }
 
     fn finish(self, block: &Block<'_>) -> Result<ArrayRef, Error> {
         Ok(match self {
             Self::Text(builder) => builder.finish(block.bytes)?,
-            Self::Source(rows) => same(block.source, rows)?,
+            Self::Usual(builder) => builder.finish(block.rows)?,
+            Self::Source => same(block.source, block.rows)?,
             Self::Status(mut builder) => Arc::new(builder.finish()),
             Self::Small(mut builder) => Arc::new(builder.finish()),
             Self::Count(mut builder) => Arc::new(builder.finish()),
             Self::Seconds(mut builder) => Arc::new(builder.finish()),
             Self::Time(mut builder) => Arc::new(builder.finish()),
-            Self::Flag(mut builder) => Arc::new(builder.finish()),
+        })
+    }
+}
+
+/// One value, and where a column holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Text(Cow<'static, str>),
+    Small(i32),
+    Count(i64),
+    Flag(bool),
+}
+
+/// A column with one value in all rows but a few: building those alone is what makes wide tables cheap.
+#[derive(Debug)]
+pub(crate) struct UsualBuilder {
+    column_type: ColumnType,
+    usual: Value,
+    others: Vec<(usize, Value)>,
+}
+
+impl UsualBuilder {
+    pub(crate) fn new(column_type: ColumnType, usual: Value) -> Self {
+        Self {
+            column_type,
+            usual,
+            others: Vec::new(),
+        }
+    }
+
+    /// Another value at `row`; rows come in order.
+    pub(crate) fn at(&mut self, row: usize, value: Value) {
+        self.others.push((row, value));
+    }
+
+    fn finish(self, rows: usize) -> Result<ArrayRef, Error> {
+        let data_type = self.column_type.arrow();
+        match &self.usual {
+            Value::Null if self.others.is_empty() => return Ok(new_null_array(&data_type, rows)),
+            Value::Text(text) if self.others.is_empty() => return same(text, rows),
+            _ => {}
+        }
+        let mut others = self.others.iter().peekable();
+        let values = (0..rows).map(|row| match others.next_if(|(other, _)| *other == row) {
+            Some((_, value)) => value,
+            None => &self.usual,
+        });
+        Ok(match self.column_type {
+            ColumnType::Text => Arc::new(StringViewArray::from_iter(values.map(
+                |value| match value {
+                    Value::Text(text) => Some(text.as_ref()),
+                    _ => None,
+                },
+            ))),
+            ColumnType::Small => Arc::new(Int32Array::from_iter(values.map(|value| match value {
+                Value::Small(number) => Some(*number),
+                _ => None,
+            }))),
+            ColumnType::Count => Arc::new(Int64Array::from_iter(values.map(|value| match value {
+                Value::Count(number) => Some(*number),
+                _ => None,
+            }))),
+            ColumnType::Flag => {
+                Arc::new(BooleanArray::from_iter(values.map(|value| match value {
+                    Value::Flag(flag) => Some(*flag),
+                    _ => None,
+                })))
+            }
+            _ => new_null_array(&data_type, rows),
         })
     }
 }
@@ -89,6 +159,7 @@ pub(crate) struct TextBuilder {
     side: Vec<u8>,
     few: Vec<(&'static str, u128)>,
     nulls: NullBufferBuilder,
+    rows_expected: usize,
 }
 
 /// How the column begins, until it holds different values.
@@ -107,6 +178,7 @@ impl TextBuilder {
             side: Vec::new(),
             few: Vec::new(),
             nulls: NullBufferBuilder::new(rows),
+            rows_expected: rows,
         }
     }
 
@@ -175,6 +247,10 @@ impl TextBuilder {
 
     /// Writes the rows of the run out, as a different value follows.
     fn end_run(&mut self) {
+        if self.run == Run::Over {
+            return;
+        }
+        self.views.reserve(self.rows_expected);
         match std::mem::replace(&mut self.run, Run::Over) {
             Run::Over => {}
             Run::Nulls(rows) => {
@@ -235,13 +311,13 @@ fn make_view(value: &[u8], buffer: u32, offset: usize) -> u128 {
 pub(crate) struct Block<'block> {
     pub(crate) bytes: &'block Buffer,
     pub(crate) source: &'block str,
+    pub(crate) rows: usize,
 }
 
 /// Finishes all columns into one batch; `twins` are a column that was left empty and the one that it equals.
 pub(crate) fn finish(
     schema: &SchemaRef,
     builders: Vec<ColumnBuilder>,
-    rows: usize,
     block: &Block<'_>,
     twins: Option<(usize, usize)>,
 ) -> Result<RecordBatch, Error> {
@@ -252,7 +328,7 @@ pub(crate) fn finish(
     if let Some((empty, equal)) = twins {
         arrays[empty] = Arc::clone(&arrays[equal]);
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let options = RecordBatchOptions::new().with_row_count(Some(block.rows));
     Ok(RecordBatch::try_new_with_options(
         Arc::clone(schema),
         arrays,

@@ -68,10 +68,9 @@ pub enum Origin {
     Layer,
     /// What the row alone shows: `probe`, `declared`, `scanner` or `none`.
     Bot,
-    /// The rule that decided `bot`.
+    /// The rule that decided `bot`; NULL for `none` by no rule. Each commit of a lake names the version of
+    /// the rules.
     BotRule,
-    /// The version of the rule set that decided `bot`.
-    BotVersion,
     /// The source's id.
     Source,
     /// Offset of the line's first byte in its source, blank lines before it included.
@@ -198,7 +197,6 @@ const TABLE: &[Row] = &[
     ("layer", Text, Origin::Layer, Always),
     ("bot", Text, Origin::Bot, Always),
     ("bot_rule", Text, Origin::BotRule, Always),
-    ("bot_version", Text, Origin::BotVersion, Always),
     ("source", Text, Origin::Source, Always),
     ("line_offset", Count, Origin::LineOffset, Always),
     ("line_bytes", Count, Origin::LineBytes, Always),

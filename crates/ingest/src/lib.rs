@@ -23,6 +23,9 @@ mod tally;
 mod zone;
 
 pub use client::Trust;
+/// The version of the rules behind the columns `bot` and `bot_rule`.
+pub use floodmark_traffic::row::RULES_VERSION;
+
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
 pub use intake::Intake;
 pub use rows::{LINE_TOO_LONG, Layer, LineBatch, LogSettings, Scratch, Secrets};

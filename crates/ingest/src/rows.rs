@@ -8,16 +8,17 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use floodmark_format::{
-    CompiledFormat, Escape, Hit, RequestParts, integer, port, seconds, seconds_list, status, unescape,
+    CompiledFormat, Escape, Hit, RequestParts, integer, port, seconds, seconds_list, status,
+    unescape,
 };
 use floodmark_traffic::agent::{Agent, agent, is_probe};
-use floodmark_traffic::row::{RULES_VERSION, row_bot};
+use floodmark_traffic::row::row_bot;
 use floodmark_traffic::scan::{Scan, scan};
 use hashbrown::HashMap;
 use memchr::{memchr, memchr_iter};
 
 use crate::Error;
-use crate::batch::{Block, ColumnBuilder, TextBuilder, finish};
+use crate::batch::{Block, ColumnBuilder, TextBuilder, UsualBuilder, Value, finish};
 use crate::client::Trust;
 use crate::columns::{ColumnType, LineSchema, Origin};
 use crate::relay::{Heard, Teller};
@@ -78,6 +79,8 @@ pub enum Secrets {
 pub(crate) struct Recipe {
     settings: LogSettings,
     fills: Vec<Fill>,
+    /// Columns that a request row has a value of its own for.
+    filled: Vec<usize>,
     agent_slot: Option<usize>,
     status_slot: Option<usize>,
     stamp_slot: Option<usize>,
@@ -164,7 +167,20 @@ impl Recipe {
                 .iter()
                 .any(|column| matches!(column.origin, Origin::Bot | Origin::BotRule)),
         };
+        let usual = |fill: &Fill| {
+            use Origin::{Kind, Layer, Raw, Reason, ServerPort, Source, TimeInferred};
+            let from = match fill {
+                Fill::Null => return true,
+                Fill::Slot { .. } => return false,
+                Fill::From(origin) => origin,
+            };
+            matches!(
+                from,
+                Kind | Layer | Raw | Reason | ServerPort | Source | TimeInferred
+            )
+        };
         Self {
+            filled: (0..fills.len()).filter(|&at| !usual(&fills[at])).collect(),
             agent_slot: slot_of("http_user_agent"),
             status_slot: slot_of("status"),
             stamp_slot: slot_of("time_local"),
@@ -175,6 +191,28 @@ impl Recipe {
             needs,
             settings,
         }
+    }
+
+    /// A builder for each column: of those that hold one value in nearly every row, only the others are built.
+    fn builders(&self, schema: &LineSchema, rows: usize) -> Vec<ColumnBuilder> {
+        schema
+            .columns()
+            .iter()
+            .zip(&self.fills)
+            .map(|(column, fill)| {
+                let usual = match fill {
+                    Fill::Null => Value::Null,
+                    Fill::From(Origin::Kind) => Value::Text("request".into()),
+                    Fill::From(Origin::Layer) => Value::Text(self.settings.layer.as_str().into()),
+                    Fill::From(Origin::ServerPort) => Value::Small(self.settings.server_port),
+                    Fill::From(Origin::TimeInferred) => Value::Flag(false),
+                    Fill::From(Origin::BlankBefore) => Value::Count(0),
+                    Fill::From(Origin::Reason | Origin::Raw | Origin::Request) => Value::Null,
+                    _ => return ColumnBuilder::new(column, rows),
+                };
+                ColumnBuilder::Usual(UsualBuilder::new(column.column_type, usual))
+            })
+            .collect()
     }
 
     fn escape(&self) -> Escape {
@@ -197,7 +235,7 @@ pub struct Scratch {
 const REMEMBERED_MAX: usize = 16_384;
 
 /// Rows are guessed at this many bytes a line, so that arrays seldom grow.
-const LINE_BYTES_GUESS: usize = 160;
+const LINE_BYTES_GUESS: usize = 180;
 
 /// The place of a block of whole lines.
 #[derive(Debug, Clone)]
@@ -234,11 +272,7 @@ pub(crate) fn parse_block(
     let mut rows = Rows {
         recipe,
         place,
-        builders: schema
-            .columns()
-            .iter()
-            .map(|column| ColumnBuilder::new(column, base.len() / LINE_BYTES_GUESS + 16))
-            .collect(),
+        builders: recipe.builders(schema, base.len() / LINE_BYTES_GUESS + 16),
         rows: 0,
         tally: Tally {
             bytes: base.len() as u64,
@@ -275,9 +309,10 @@ pub(crate) fn parse_block(
     let block = Block {
         bytes: &block,
         source: &place.source,
+        rows: count,
     };
     Ok(LineBatch {
-        rows: finish(arrow_schema, builders, count, &block, recipe.twins)?,
+        rows: finish(arrow_schema, builders, &block, recipe.twins)?,
         tally,
     })
 }
@@ -296,11 +331,7 @@ pub(crate) fn long_line(
     let mut rows = Rows {
         recipe,
         place,
-        builders: schema
-            .columns()
-            .iter()
-            .map(|column| ColumnBuilder::new(column, 1))
-            .collect(),
+        builders: recipe.builders(schema, 1),
         rows: 0,
         tally: Tally {
             bytes: line_bytes,
@@ -333,9 +364,10 @@ pub(crate) fn long_line(
     let block = Block {
         bytes: &block,
         source: &place.source,
+        rows: count,
     };
     Ok(LineBatch {
-        rows: finish(arrow_schema, builders, count, &block, recipe.twins)?,
+        rows: finish(arrow_schema, builders, &block, recipe.twins)?,
         tally,
     })
 }
@@ -391,7 +423,10 @@ impl<'block> Rows<'block> {
                     self.last_good_us = Some(time_us);
                     self.tally.saw_time(time_us);
                 }
-                let stamp = self.recipe.stamp_slot.and_then(|slot| *hit.values.get(slot)?);
+                let stamp = self
+                    .recipe
+                    .stamp_slot
+                    .and_then(|slot| *hit.values.get(slot)?);
                 if let Some(stamp) = stamp {
                     self.zones.count(stamp);
                 }
@@ -451,7 +486,7 @@ impl<'block> Rows<'block> {
             base: self.base,
             plain: self.block_is_utf8 && memchr(b'\\', line).is_none(),
             escape: recipe.escape(),
-            redacts: recipe.redacts(),
+            redacts: recipe.redacts() && may_hold_secret(line),
         };
         if !self.block_is_utf8 && line.is_ascii() {
             text.plain = memchr(b'\\', line).is_none();
@@ -463,9 +498,9 @@ impl<'block> Rows<'block> {
         };
         let (place, blank) = (self.place, &self.blank);
         let mut out_of_range = 0;
-        for (fill, builder) in recipe.fills.iter().zip(&mut self.builders) {
-            match (fill, builder) {
-                (Fill::Null, builder) => builder.null(),
+        let row = self.rows;
+        for &at in &recipe.filled {
+            match (&recipe.fills[at], &mut self.builders[at]) {
                 (
                     Fill::Slot {
                         slot,
@@ -490,41 +525,35 @@ impl<'block> Rows<'block> {
                     }
                 }
                 (Fill::From(origin), ColumnBuilder::Text(builder)) => match origin {
-                    Origin::Kind => builder.one_of_few("request"),
                     Origin::Method => text.put(builder, hit.request.method, false),
                     Origin::Path => text.put(builder, hit.request.path, true),
                     Origin::Args => text.put(builder, hit.request.args, true),
                     Origin::Protocol => text.put(builder, hit.request.protocol, false),
-                    Origin::Request => text.put(builder, hit.request.whole, true),
-                    Origin::Layer => builder.one_of_few(recipe.settings.layer.as_str()),
                     Origin::Bot => builder.one_of_few(bot.0),
-                    Origin::BotRule if bot.1.is_empty() => builder.null(),
-                    Origin::BotRule => builder.one_of_few(bot.1),
-                    Origin::BotVersion => builder.one_of_few(RULES_VERSION),
+                    Origin::BotRule if !bot.1.is_empty() => builder.one_of_few(bot.1),
                     Origin::Client => put_client(builder, recipe, hit, &mut text),
                     _ => builder.null(),
                 },
-                (Fill::From(origin), builder) => match (origin, builder) {
-                    (Origin::Time, ColumnBuilder::Time(builder)) => {
-                        builder.append_option(hit.time_us);
+                (Fill::From(Origin::Request), ColumnBuilder::Usual(builder)) => {
+                    if let Some(raw) = hit.request.whole {
+                        builder.at(row, Value::Text(text.owned(raw).into()));
                     }
-                    (Origin::ServerPort, ColumnBuilder::Small(builder)) => {
-                        builder.append_value(recipe.settings.server_port);
+                }
+                (Fill::From(Origin::BlankBefore), ColumnBuilder::Usual(builder)) => {
+                    if blank.lines > 0 {
+                        builder.at(row, Value::Count(blank.lines));
                     }
-                    (Origin::LineOffset, ColumnBuilder::Count(builder)) => {
-                        builder.append_value(offset_of(place, start - blank.bytes));
-                    }
-                    (Origin::LineBytes, ColumnBuilder::Count(builder)) => {
-                        builder.append_value(count(end - start + blank.bytes));
-                    }
-                    (Origin::BlankBefore, ColumnBuilder::Count(builder)) => {
-                        builder.append_value(blank.lines);
-                    }
-                    (Origin::TimeInferred, ColumnBuilder::Flag(builder)) => {
-                        builder.append_value(false);
-                    }
-                    (_, builder) => builder.null(),
-                },
+                }
+                (Fill::From(Origin::Time), ColumnBuilder::Time(builder)) => {
+                    builder.append_option(hit.time_us);
+                }
+                (Fill::From(Origin::LineOffset), ColumnBuilder::Count(builder)) => {
+                    builder.append_value(offset_of(place, start - blank.bytes));
+                }
+                (Fill::From(Origin::LineBytes), ColumnBuilder::Count(builder)) => {
+                    builder.append_value(count(end - start + blank.bytes));
+                }
+                (_, builder) => builder.null(),
             }
         }
         self.tally.out_of_range += out_of_range;
@@ -534,28 +563,34 @@ impl<'block> Rows<'block> {
     fn reject_row(&mut self, reject: &Reject<'_>) {
         let recipe = self.recipe;
         let (place, blank) = (self.place, &self.blank);
+        let row = self.rows;
         for (fill, builder) in recipe.fills.iter().zip(&mut self.builders) {
             let Fill::From(origin) = fill else {
                 builder.null();
                 continue;
             };
             match (origin, builder) {
-                (Origin::Kind, ColumnBuilder::Text(builder)) => builder.one_of_few("reject"),
-                (Origin::Layer, ColumnBuilder::Text(builder)) => {
-                    builder.one_of_few(recipe.settings.layer.as_str());
+                (Origin::Kind, ColumnBuilder::Usual(builder)) => {
+                    builder.at(row, Value::Text("reject".into()));
                 }
-                (Origin::Reason, ColumnBuilder::Text(builder)) => builder.one_of_few(reject.reason),
-                (Origin::Raw, ColumnBuilder::Text(builder)) => {
+                (Origin::Reason, ColumnBuilder::Usual(builder)) => {
+                    builder.at(row, Value::Text(reject.reason.into()));
+                }
+                (Origin::Raw, ColumnBuilder::Usual(builder)) => {
                     // As read: only what is not UTF-8 is written as `\xHH`.
                     let raw = unescape(Escape::None, reject.line);
                     let redacted = if recipe.redacts() { redact(&raw) } else { None };
-                    builder.owned(redacted.as_deref().unwrap_or(&raw));
+                    let raw = redacted.unwrap_or_else(|| raw.into_owned());
+                    builder.at(row, Value::Text(raw.into()));
+                }
+                (Origin::TimeInferred, ColumnBuilder::Usual(builder)) => {
+                    builder.at(row, Value::Flag(true));
+                }
+                (Origin::BlankBefore, ColumnBuilder::Usual(builder)) if blank.lines > 0 => {
+                    builder.at(row, Value::Count(blank.lines));
                 }
                 (Origin::Time, ColumnBuilder::Time(builder)) => {
                     builder.append_option(reject.time_us);
-                }
-                (Origin::ServerPort, ColumnBuilder::Small(builder)) => {
-                    builder.append_value(recipe.settings.server_port);
                 }
                 (Origin::LineOffset, ColumnBuilder::Count(builder)) => {
                     builder.append_value(offset_of(place, reject.offset - blank.bytes));
@@ -564,10 +599,6 @@ impl<'block> Rows<'block> {
                     let line_bytes = i64::try_from(reject.line_bytes).unwrap_or(i64::MAX);
                     builder.append_value(line_bytes.saturating_add(count(blank.bytes)));
                 }
-                (Origin::BlankBefore, ColumnBuilder::Count(builder)) => {
-                    builder.append_value(blank.lines);
-                }
-                (Origin::TimeInferred, ColumnBuilder::Flag(builder)) => builder.append_value(true),
                 (_, builder) => builder.null(),
             }
         }
@@ -596,6 +627,7 @@ struct Text<'block> {
     /// Nothing in the line is escaped, and all of it is UTF-8.
     plain: bool,
     escape: Escape,
+    /// Secrets are replaced, and the line may hold one.
     redacts: bool,
 }
 
@@ -611,9 +643,7 @@ impl<'block> Text<'block> {
             return;
         }
         let value = unescape(self.escape, raw);
-        if may_be_secret
-            && let Some(redacted) = redact(&value)
-        {
+        if may_be_secret && let Some(redacted) = redact(&value) {
             builder.owned(&redacted);
             return;
         }
@@ -623,6 +653,13 @@ impl<'block> Text<'block> {
             }
             std::borrow::Cow::Owned(value) => builder.owned(&value),
         }
+    }
+
+    /// A value that is not in the block's place, without its secrets.
+    fn owned(&self, raw: &[u8]) -> String {
+        let value = unescape(self.escape, raw);
+        let redacted = if self.redacts { redact(&value) } else { None };
+        redacted.unwrap_or_else(|| value.into_owned())
     }
 
     fn offset(&self, value: &[u8]) -> usize {
@@ -706,7 +743,7 @@ fn bot_of<'block>(
         .status_slot
         .and_then(|slot| status(hit.values.get(slot).copied().flatten()?));
     let (bot, rule) = row_bot(agent.as_ref(), probe, scanned.as_ref(), answered);
-    (bot.as_str(), rule)
+    (bot.as_str(), if rule == "none" { "" } else { rule })
 }
 
 /// What a request shows by itself. Paths come again and again, so what they show is remembered.

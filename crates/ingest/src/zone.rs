@@ -44,7 +44,11 @@ fn offset_s(zone: &[u8; 5]) -> Option<i32> {
     match *zone {
         [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
             let minutes = (digit(h1)? * 10 + digit(h2)?) * 60 + digit(m1)? * 10 + digit(m2)?;
-            Some(if sign == b'-' { -minutes * 60 } else { minutes * 60 })
+            Some(if sign == b'-' {
+                -minutes * 60
+            } else {
+                minutes * 60
+            })
         }
         _ => None,
     }
@@ -57,9 +61,18 @@ mod tests {
     #[test]
     fn lines_are_counted_by_zone() {
         let mut zones = Zones::default();
-        for stamp in ["22/Jan/2019:03:56:14 +0330", "x +0330", "x -0100", "x +0000", "-"] {
+        for stamp in [
+            "22/Jan/2019:03:56:14 +0330",
+            "x +0330",
+            "x -0100",
+            "x +0000",
+            "-",
+        ] {
             zones.count(stamp.as_bytes());
         }
-        assert_eq!(zones.into_counts(), BTreeMap::from([(-3600, 1), (0, 1), (12_600, 2)]));
+        assert_eq!(
+            zones.into_counts(),
+            BTreeMap::from([(-3600, 1), (0, 1), (12_600, 2)])
+        );
     }
 }

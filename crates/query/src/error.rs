@@ -76,19 +76,33 @@ pub enum Error {
         /// The nearest known name.
         near: Option<String>,
     },
+    /// A function that is not there.
+    #[error("no function `{name}`{}", did_you_mean(near.as_ref()))]
+    NoFunction {
+        /// The name used.
+        name: String,
+        /// The nearest known name.
+        near: Option<String>,
+    },
     /// The statement is not SQL.
     #[error("cannot read the statement: {message}")]
     Syntax {
         /// Where and what.
         message: String,
     },
+    /// There is nothing to run.
+    #[error("expected a statement, found none")]
+    NoStatement,
+    /// There is more than one statement.
+    #[error("expected one statement, found several\nhint: run them one by one")]
+    SeveralStatements,
     /// The statement would change something.
     #[error(
-        "only questions are answered here: {message}\nhint: a statement begins with `SELECT`, `WITH`, `VALUES` or `EXPLAIN`"
+        "only questions are answered here, found `{found}`\nhint: a statement begins with `SELECT`, `WITH`, `VALUES` or `EXPLAIN`"
     )]
     NotAQuestion {
         /// What was refused.
-        message: String,
+        found: String,
     },
     /// The statement is too long to plan.
     #[error("a statement may have {bytes_max} bytes, this one has {bytes}")]
@@ -158,7 +172,7 @@ impl Error {
             },
             DataFusionError::SQL(parser, _) => {
                 let message = parser.to_string();
-                let message = message.trim_start_matches("sql parser error: ").to_owned();
+                let message = placed(message.trim_start_matches("sql parser error: "));
                 Self::Syntax { message }
             }
             DataFusionError::Plan(message) => match missing_table(message) {
@@ -166,19 +180,33 @@ impl Error {
                     near: nearest(&name, tables.iter().copied()),
                     name,
                 },
-                None if message.contains("not supported:") || message.contains("not allowed") => {
-                    Self::NotAQuestion {
-                        message: message.clone(),
-                    }
-                }
-                None => Self::Plan {
-                    message: message.clone(),
+                None => match missing_function(message) {
+                    Some((name, suggestion)) => Self::NoFunction {
+                        near: nearest(name, suggestion.into_iter()),
+                        name: name.to_owned(),
+                    },
+                    None => Self::of_plan(message),
                 },
             },
+            DataFusionError::NotImplemented(message) if message.contains("single SQL statement") => {
+                Self::SeveralStatements
+            }
             DataFusionError::NotImplemented(message) => Self::Plan {
                 message: message.clone(),
             },
             _ => Self::DataFusion(error),
+        }
+    }
+
+    fn of_plan(message: &str) -> Self {
+        match message.split_once(" not supported: ") {
+            Some(("DDL" | "DML" | "Statement", found)) => Self::NotAQuestion {
+                found: found.to_owned(),
+            },
+            _ if message.starts_with("No SQL statements") => Self::NoStatement,
+            _ => Self::Plan {
+                message: message.to_owned(),
+            },
         }
     }
 }
@@ -189,5 +217,28 @@ fn missing_table(message: &str) -> Option<String> {
         .strip_prefix("table '")?
         .split_once("' not found")?
         .0;
-    quoted.rsplit('.').next().map(str::to_owned)
+    // A file's name may hold dots of its own.
+    quoted.splitn(3, '.').nth(2).map(str::to_owned)
+}
+
+/// The name in `Invalid function 'name'.` and the one that DataFusion suggests.
+fn missing_function(message: &str) -> Option<(&str, Option<&str>)> {
+    let (name, rest) = message.strip_prefix("Invalid function '")?.split_once('\'')?;
+    let suggestion = rest.split_once("Did you mean '").and_then(|(_, rest)| rest.split_once('\''));
+    Some((name, suggestion.map(|(name, _)| name)))
+}
+
+/// `line:column: expected …, found …`, where the parser says `Expected: …, found: … at Line: …, Column: …`.
+fn placed(message: &str) -> String {
+    let (text, place) = message.split_once(" at Line: ").unwrap_or((message, ""));
+    let place = match place.split_once(", Column: ") {
+        Some((line, column)) => format!("{line}:{column}: "),
+        None => String::new(),
+    };
+    let text = match text.strip_prefix("Expected: ").and_then(|text| text.split_once(", found: ")) {
+        Some((expected, "EOF")) => format!("expected {expected}, found its end"),
+        Some((expected, found)) => format!("expected {expected}, found `{found}`"),
+        None => text.to_owned(),
+    };
+    format!("{place}{text}")
 }

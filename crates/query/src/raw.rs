@@ -24,6 +24,10 @@ pub struct RawLogs {
     pub files: Vec<(LogFile, Arc<LogSettings>)>,
 }
 
+/// About as many lines as a batch of the engine has rows: text points into its block, and a batch that is a small
+/// part of a large block would count for all of it in sorts and joins.
+const BLOCK_BYTES: usize = 1 << 20;
+
 /// The table of raw lines.
 #[derive(Debug)]
 pub(crate) struct RawLines {
@@ -134,6 +138,7 @@ impl Pass {
     fn intake(&self) -> &Intake {
         self.intake.get_or_init(|| {
             let options = BlockOptions {
+                block_bytes: BLOCK_BYTES,
                 last_line: LastLine::Take,
                 ..BlockOptions::default()
             };

@@ -193,7 +193,8 @@ impl Error {
     pub(crate) fn open(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::NotFound => Self::Missing { path },
+            // The latter where a part of the path is a file.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing { path },
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { path },
             _ => Self::Open { path, source },
         }

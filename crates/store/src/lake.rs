@@ -9,7 +9,7 @@ use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, Transactio
 use deltalake::kernel::{Action, Add, StructField, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use floodmark_ingest::{Column, ColumnType, LineSchema};
+use floodmark_ingest::{Column, ColumnType, LineSchema, RULES_VERSION};
 use floodmark_source::KnownSource;
 use url::Url;
 
@@ -173,12 +173,8 @@ impl Lake {
         if missing.is_empty() {
             return Ok(());
         }
-        self.table = self
-            .table
-            .clone()
-            .add_columns()
-            .with_fields(missing)
-            .await?;
+        let widened = self.table.clone().add_columns().with_fields(missing).await;
+        self.table = widened.map_err(commit_error)?;
         Ok(())
     }
 
@@ -213,6 +209,7 @@ impl Lake {
         let properties = CommitProperties::default()
             .with_max_retries(0)
             .with_application_transactions(txns)
+            .with_metadata([("floodmark.botRules".to_owned(), RULES_VERSION.into())])
             // Old log files are cleaned by whoever cares for the lake, not by each writer.
             .with_cleanup_expired_logs(Some(false));
         let snapshot = self.table.snapshot()?.clone();
@@ -222,11 +219,15 @@ impl Lake {
             .await;
         match committed {
             Ok(_) => Ok(self.table.update_state().await?),
-            Err(DeltaTableError::Transaction { source }) if is_conflict(&source) => {
-                Err(Error::Conflict)
-            }
-            Err(source) => Err(source.into()),
+            Err(error) => Err(commit_error(error)),
         }
+    }
+}
+
+fn commit_error(error: DeltaTableError) -> Error {
+    match error {
+        DeltaTableError::Transaction { source } if is_conflict(&source) => Error::Conflict,
+        other => other.into(),
     }
 }
 

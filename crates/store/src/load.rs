@@ -228,7 +228,7 @@ impl<'b> Batch<'b> {
             &self.folder,
             day,
             self.intake.arrow_schema(),
-            writer_properties(),
+            writer_properties(self.intake.arrow_schema()),
         )?;
         let part = Arc::new(part);
         parts.insert(day, Arc::clone(&part));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{max, min};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -30,7 +30,10 @@ const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
 const ROW_GROUP_BYTES_MAX: usize = 40 << 20;
 
 /// The settings of every Parquet file of the lake.
-pub(crate) fn writer_properties() -> WriterProperties {
+///
+/// Text has no minima and maxima: comparing each value twice costs a tenth of an ingest, and rows come in the order of
+/// time, so that they would rule out little.
+pub(crate) fn writer_properties(schema: &SchemaRef) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -39,6 +42,13 @@ pub(crate) fn writer_properties() -> WriterProperties {
         properties = properties
             .set_column_dictionary_enabled(ColumnPath::from(*column), false)
             .set_column_encoding(ColumnPath::from(*column), Encoding::DELTA_BINARY_PACKED);
+    }
+    for field in schema.fields() {
+        if field.data_type() == &DataType::Utf8View && field.name() != "kind" {
+            let column = ColumnPath::from(field.name().as_str());
+            properties =
+                properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+        }
     }
     for column in WITHOUT_DICTIONARY {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);

@@ -25,7 +25,7 @@ impl Asked {
     pub(crate) async fn open(plan: &Plan, logs: &[String], timeout_s: Option<u64>) -> Result<Self> {
         let options = plan.engine(timeout_s);
         if !logs.is_empty() {
-            let logs = Logs::find(plan, logs, Reads::Again)?;
+            let logs = Logs::find(plan, logs, &Reads::Again)?;
             let engine = Engine::over_logs(&RawLogs { files: logs.files.clone() }, &options).await?;
             return Ok(Self { engine, logs: Some(logs) });
         }
@@ -51,12 +51,12 @@ impl Asked {
             return Ok(Outcome::Done);
         }
         plan.voice.notice(&counted(rows, "row"));
-        let Some(seen) = self.engine.seen() else {
+        let (Some(logs), Some(seen)) = (&self.logs, self.engine.seen()) else {
             plan.voice.notice("the logs were not read to their end, so their lines are not accounted for");
             return Ok(Outcome::Done);
         };
-        account::say_failures(plan, &seen.failures);
-        account::say(plan, &seen.tally);
+        account::say_failures(plan, logs, &seen.failures);
+        account::say(plan, logs, &seen.tally);
         Ok(account::outcome(plan, &seen.tally, seen.failures.len()))
     }
 }

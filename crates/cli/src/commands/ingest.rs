@@ -15,19 +15,22 @@ use crate::account;
 use crate::args::IngestArgs;
 use crate::logs::{Logs, Reads};
 use crate::plan::Plan;
-use crate::say::Level;
+use crate::say::{Level, said};
 use crate::Outcome;
 
 /// How often a run starts over because another process committed to the lake meanwhile.
 const CONFLICTS_MAX: usize = 20;
 
+/// The exit code of a run that a second signal ended.
+const COULD_NOT_RUN: i32 = 2;
+
 /// The bar is drawn this often, so that a terminal far away keeps up.
 const DRAWS_A_SECOND: u8 = 5;
 
 pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
-    let logs = Logs::find(plan, &args.logs.logs, Reads::Once)?;
-    let mut lake = Lake::open_or_create(&plan.lake).await?;
     let stop = stop_on_signals()?;
+    let logs = Logs::find(plan, &args.logs.logs, &Reads::UntilStopped(Arc::clone(&stop)))?;
+    let mut lake = Lake::open_or_create(&plan.lake).await?;
     let mut total = Tally::default();
     for attempt in 0.. {
         let settings = logs.settings();
@@ -38,7 +41,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
         let known = lake.known_sources()?;
         let files = logs.files.iter().map(|(file, _)| file.clone()).collect();
         let readings = plan_readings(files, &known);
-        let failed = if attempt == 0 { account::say_outcomes(plan, &readings) } else { 0 };
+        let failed = if attempt == 0 { account::say_outcomes(plan, &logs, &readings) } else { 0 };
         let options = BlockOptions { last_line: LastLine::Wait, ..BlockOptions::default() };
         let feed = Arc::new(Feed::new(readings, options));
         let mut names: Vec<&str> = variables.iter().map(String::as_str).collect();
@@ -61,15 +64,19 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                     .into_iter()
                     .map(|(path, error)| (path, account::chain(&error)))
                     .collect();
-                account::say_failures(plan, &failures);
+                account::say_failures(plan, &logs, &failures);
                 for (path, bytes) in feed.pending() {
                     plan.voice.notice(&format!(
                         "{}: {} after the last newline wait for theirs",
-                        path.display(),
+                        logs.named(&path.display().to_string()),
                         crate::say::counted(bytes, "byte"),
                     ));
                 }
-                account::say(plan, &total);
+                account::say(plan, &logs, &total);
+                if let Some(error) = logs.stdin_failure() {
+                    plan.voice.warn(&format!("cannot read standard input to its end: {}", said(error)));
+                    return Ok(Outcome::Incomplete);
+                }
                 if stop.load(Ordering::Relaxed) {
                     plan.voice.warn("stopped by a signal; run it again to go on from here");
                     return Ok(Outcome::Incomplete);
@@ -87,10 +94,12 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
     unreachable!("the loop returns or fails")
 }
 
-/// SIGINT and SIGTERM end the run after the blocks at hand, with a commit of what is whole.
+/// SIGINT and SIGTERM end the run after the blocks at hand, with a commit of what is whole; a second one at once.
 fn stop_on_signals() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, COULD_NOT_RUN, Arc::clone(&stop))
+            .context("cannot listen for signals")?;
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .context("cannot listen for signals")?;
     }

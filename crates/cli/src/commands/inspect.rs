@@ -18,7 +18,7 @@ use crate::say::{counted, number};
 use crate::{Outcome, account, out};
 
 pub(crate) fn inspect(plan: &Plan, args: &LogArgs) -> Result<Outcome> {
-    let logs = Logs::find(plan, &args.logs, Reads::Once)?;
+    let logs = Logs::find(plan, &args.logs, &Reads::Once)?;
     let mut sets: BTreeMap<&str, Vec<&(LogFile, Arc<LogSettings>)>> = BTreeMap::new();
     for log in &logs.files {
         sets.entry(&log.0.log_set).or_default().push(log);
@@ -27,7 +27,7 @@ pub(crate) fn inspect(plan: &Plan, args: &LogArgs) -> Result<Outcome> {
     let mut outcome = Outcome::Done;
     for (set, files) in sets {
         let (tally, failed) = read(plan, &logs, &files)?;
-        text += &describe(plan, set, &files, &tally);
+        text += &logs.named(&describe(plan, set, &files, &tally));
         outcome = outcome.max(account::outcome(plan, &tally, failed));
     }
     out::print(&text)?;
@@ -41,7 +41,7 @@ fn read(
     files: &[&(LogFile, Arc<LogSettings>)],
 ) -> Result<(Tally, usize)> {
     let readings = plan_readings(files.iter().map(|(file, _)| file.clone()).collect(), &[]);
-    let failed = account::say_outcomes(plan, &readings);
+    let failed = account::say_outcomes(plan, logs, &readings);
     let feed = Arc::new(Feed::new(readings, BlockOptions::default()));
     let no_columns = LineSchema::new([]).project(&[]);
     let intake = Intake::new(Arc::clone(&feed), &logs.settings(), no_columns);
@@ -55,7 +55,7 @@ fn read(
         .into_iter()
         .map(|(path, error)| (path, account::chain(&error)))
         .collect();
-    account::say_failures(plan, &failures);
+    account::say_failures(plan, logs, &failures);
     Ok((tally, failed + failures.len()))
 }
 
@@ -80,10 +80,10 @@ fn describe(
     say(
         "lines",
         &format!(
-            "{} = {} requests + {} rejects + {} blank",
+            "{} = {} + {} + {} blank",
             number(tally.lines),
-            number(tally.requests),
-            number(tally.rejected()),
+            counted(tally.requests, "request"),
+            counted(tally.rejected(), "reject"),
             number(tally.blank),
         ),
     );
@@ -106,7 +106,9 @@ fn describe(
     for (reason, rejects) in &tally.rejects {
         say("rejected", &format!("{} for {reason}", number(rejects.count)));
         for sample in &rejects.samples {
-            say("", &format!("byte {} of {}: {}", number(sample.file_offset), sample.file, sample.message));
+            // The hint of each would be the same: `to mend` has it once.
+            let message = sample.message.lines().next().unwrap_or_default();
+            say("", &format!("byte {} of {}: {message}", number(sample.file_offset), sample.file));
         }
     }
     for advice in advice(&formats, tally) {

@@ -31,9 +31,9 @@ pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
     let report = build(&asked.engine, &options).await?;
     write(args, &report)?;
     let mut outcome = verdict(plan, &report);
-    if let Some(seen) = seen {
-        account::say_failures(plan, &seen.failures);
-        account::say(plan, &seen.tally);
+    if let (Some(logs), Some(seen)) = (&asked.logs, seen) {
+        account::say_failures(plan, logs, &seen.failures);
+        account::say(plan, logs, &seen.tally);
         outcome = outcome.max(account::outcome(plan, &seen.tally, seen.failures.len()));
     }
     Ok(outcome)

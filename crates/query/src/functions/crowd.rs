@@ -1,7 +1,7 @@
 //! `crowd(client, http_user_agent, prefix, minute, requests, pages) OVER ()`: who else is there.
 //!
 //! TEXT, TEXT, TEXT, TIMESTAMP, BIGINT, BIGINT -> STRUCT, a row being what one client and agent asked in a minute:
-//! - `prefix_pages`: pages that all of the prefix asked for in this minute;
+//! - `prefix_pages`: pages that all of the prefix asked for in the busiest minute of this hour;
 //! - `clients_in_prefix`: distinct clients of the prefix in this hour;
 //! - `prefix_asset_share`: share of its requests in this hour that were for assets, 0 to 1;
 //! - `agents_of_client`: distinct agents of the client in this hour.
@@ -44,6 +44,7 @@ struct Hour {
     clients: HashSet<usize>,
     requests: i64,
     pages: i64,
+    busiest_minute_pages: i64,
 }
 
 fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
@@ -74,11 +75,15 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
             .insert(agents[row]);
     }
 
+    for (&(prefix, minute), &pages) in &pages_by_minute {
+        if let Some(hour) = hours.get_mut(&(prefix, minute.div_euclid(HOUR_MINUTES))) {
+            hour.busiest_minute_pages = hour.busiest_minute_pages.max(pages);
+        }
+    }
+
     let size = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     let of_prefix = |row: usize| &hours[&(prefixes[row], hour(row))];
-    let prefix_pages = rows
-        .clone()
-        .map(|row| pages_by_minute[&(prefixes[row], minutes[row])]);
+    let prefix_pages = rows.clone().map(|row| of_prefix(row).busiest_minute_pages);
     let in_prefix = rows.clone().map(|row| size(of_prefix(row).clients.len()));
     let asset_shares = rows.clone().map(|row| asset_share(of_prefix(row)));
     let of_client = rows.map(|row| size(agents_by_hour[&(clients[row], hour(row))].len()));

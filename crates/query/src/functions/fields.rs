@@ -1,7 +1,7 @@
 //! The named values of a `named_struct`, each as the type that a judgment wants.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray, StringViewArray, StructArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringViewArray, StructArray,
     TimestampMicrosecondArray,
 };
 use datafusion::common::{DataFusionError, Result, exec_err};
@@ -76,17 +76,5 @@ impl<'a> Fields<'a> {
             .iter()
             .map(|micros| micros.div_euclid(60_000_000))
             .collect())
-    }
-
-    /// Lists, such as `array_agg` gives.
-    pub(super) fn lists(&self, name: &str) -> Result<&'a ListArray> {
-        let column = self.column(name)?;
-        column.as_list_opt().ok_or_else(|| {
-            let found = column.data_type();
-            DataFusionError::Execution(format!(
-                "function `{}`: expected a list in `{name}`, found {found}",
-                self.function
-            ))
-        })
     }
 }

@@ -1,31 +1,35 @@
 //! `minute_state(named_struct(…)) OVER (ORDER BY minute)`: what state the site was in, and which incident a minute is part of.
 //!
-//! STRUCT -> STRUCT, over every minute of a range; one that does not follow its predecessor is an error. In: `minute`, `covered`,
-//! `good`, `bad`, `shed` (requests that decide, without probes), `bad_clients` (list), `shed_clients`, `probe_good`, `probe_bad`, `probes`
-//! (list of `client`, `http_user_agent`, `first`, `last`: when each probe was seen in the minute). NULL counts are 0, NULL lists
-//! empty. Out: `state`, `evidence`, `good_fraction`, `good`, `bad`, `bad_clients`, and `incident` (its number), `incident_kind`,
-//! `incident_evidence`, NULL outside of incidents. Wraps [`floodmark_traffic::minute::judge_minutes`] and
+//! STRUCT -> STRUCT, over a range in which each minute has a row for each visitor, or one row without a visitor; a minute that is
+//! missing is an error. In:
+//! - `minute`, `covered`;
+//! - `client`, `http_user_agent`, `is_probe`, `decides`: the visitor, and whether its requests count as a probe's or decide;
+//! - `good`, `bad`, `shed`: its requests, NULL as 0;
+//! - `first`, `last`: when it was seen in the minute; asked of probes alone.
+//!
+//! Out, the same in each row of a minute: `state`, `evidence`, `good_fraction`, `good`, `bad`, `bad_clients`, and `incident` (its
+//! number), `incident_kind`, `incident_evidence`, NULL outside of incidents. Wraps [`floodmark_traffic::minute::judge_minutes`] and
 //! [`floodmark_traffic::uptime::incidents`].
 //!
 //! `queries/tables/judged_minutes.sql` shows it in use.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, StringViewArray,
-    StringViewBuilder, StructArray,
+    Array, ArrayRef, Float64Builder, Int64Builder, StringViewBuilder, StructArray, UInt64Array,
 };
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields as ArrowFields};
-use datafusion::common::{DataFusionError, Result, exec_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::WindowUDF;
 use floodmark_traffic::minute::{Judged, Minute, NEAR_MINUTES, judge_minutes};
 use floodmark_traffic::probe::Probe;
 use floodmark_traffic::uptime::{Incident, IncidentKind, incidents};
 
 use super::fields::Fields;
-use super::scalar::{micros, texts};
+use super::scalar::micros;
 use super::series;
 
 const SECOND_US: i64 = 1_000_000;
@@ -52,111 +56,103 @@ fn output() -> ArrowFields {
 
 fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let fields = Fields::of("minute_state", &values[0])?;
-    let minutes = minutes(&fields)?;
-    let judged = judge_minutes(&minutes, &probes(fields.lists("probes")?)?)
+    let (minutes, probes, row_minutes) = gather(&fields)?;
+    let judged = judge_minutes(&minutes, &probes)
         .map_err(|error| DataFusionError::External(Box::new(error)))?;
-    written(&judged, &incidents(&judged))
+    let by_minute = written(&judged, &incidents(&judged));
+    Ok(take(&by_minute, &row_minutes, None)?)
 }
 
-fn minutes(fields: &Fields<'_>) -> Result<Vec<Minute>> {
-    let minutes = fields.minutes("minute")?;
+/// The minutes, the probes, and for each row which of the minutes it is.
+fn gather(fields: &Fields<'_>) -> Result<(Vec<Minute>, Vec<Probe>, UInt64Array)> {
+    let row_minute = fields.minutes("minute")?;
     let covered = fields.flags("covered")?;
+    let (clients, agents) = (fields.texts("client")?, fields.texts("http_user_agent")?);
+    let (is_probe, decides) = (fields.flags("is_probe")?, fields.flags("decides")?);
     let (good, bad, shed) = (
         fields.counts("good")?,
         fields.counts("bad")?,
         fields.counts("shed")?,
     );
-    let shed_clients = fields.counts("shed_clients")?;
-    let (probe_good, probe_bad) = (fields.counts("probe_good")?, fields.counts("probe_bad")?);
-    let bad_clients = Lists::of(fields.lists("bad_clients")?)?;
-    let near =
-        |row: usize| row.saturating_sub(NEAR_MINUTES)..(row + NEAR_MINUTES + 1).min(minutes.len());
-    let count = |rows: Range<usize>| u32::try_from(bad_clients.distinct(rows)).unwrap_or(u32::MAX);
-    Ok((0..minutes.len())
-        .map(|row| {
-            // Witnesses are asked for only where something failed.
-            let failed = bad[row] > 0 || shed[row] > 0;
-            Minute {
-                minute: minutes[row],
-                good: good[row],
-                bad: bad[row],
-                shed: shed[row],
-                neutral: 0,
-                bad_clients: if failed { count(row..row + 1) } else { 0 },
-                bad_clients_near: if failed { count(near(row)) } else { 0 },
-                shed_clients: shed_clients[row],
-                probe_good: probe_good[row],
-                probe_bad: probe_bad[row],
-                covered: covered[row],
-                maintenance: false,
-            }
-        })
-        .collect())
-}
-
-/// Lists of text, one a row.
-struct Lists<'a> {
-    texts: StringViewArray,
-    lists: &'a ListArray,
-}
-
-impl<'a> Lists<'a> {
-    fn of(lists: &'a ListArray) -> Result<Self> {
-        Ok(Self {
-            texts: texts(lists.values())?,
-            lists,
-        })
-    }
-
-    fn distinct(&self, rows: Range<usize>) -> usize {
-        let texts = rows
-            .filter(|&row| self.lists.is_valid(row))
-            .flat_map(|row| items(self.lists, row))
-            .map(|item| self.texts.value(item));
-        texts.collect::<HashSet<&str>>().len()
-    }
-}
-
-fn items(lists: &ListArray, row: usize) -> Range<usize> {
-    let offset = |at: usize| {
-        usize::try_from(lists.value_offsets()[at]).expect("offsets of a list are not negative")
-    };
-    offset(row)..offset(row + 1)
-}
-
-fn probes(lists: &ListArray) -> Result<Vec<Probe>> {
-    let Some(sightings) = lists.values().as_struct_opt() else {
-        return exec_err!(
-            "function `minute_state`: expected structs in `probes`, found {}",
-            lists.value_type()
-        );
-    };
-    let sightings: ArrayRef = Arc::new(sightings.clone());
-    let fields = Fields::of("minute_state", &sightings)?;
-    let (clients, agents) = (fields.texts("client")?, fields.texts("http_user_agent")?);
     let (first, last) = (
         micros(fields.column("first")?)?,
         micros(fields.column("last")?)?,
     );
+
+    let mut minutes: Vec<Minute> = Vec::new();
+    let mut indices = Vec::with_capacity(row_minute.len());
+    let mut failed: HashMap<usize, Failed<'_>> = HashMap::new();
     let mut seen: BTreeMap<(Option<&str>, Option<&str>), Vec<i64>> = BTreeMap::new();
-    for item in (0..lists.len())
-        .filter(|&row| lists.is_valid(row))
-        .flat_map(|row| items(lists, row))
-    {
-        let key = (
-            clients.is_valid(item).then(|| clients.value(item)),
-            agents.is_valid(item).then(|| agents.value(item)),
-        );
-        let seconds = [&first, &last]
-            .into_iter()
-            .filter(|times| times.is_valid(item))
-            .map(|times| times.value(item).div_euclid(SECOND_US));
-        seen.entry(key).or_default().extend(seconds);
+    for row in 0..row_minute.len() {
+        if minutes
+            .last()
+            .is_none_or(|minute| minute.minute != row_minute[row])
+        {
+            let covered = covered[row];
+            minutes.push(Minute {
+                minute: row_minute[row],
+                covered,
+                ..Minute::default()
+            });
+        }
+        let at = minutes.len() - 1;
+        indices.push(u64::try_from(at).unwrap_or(u64::MAX));
+        let minute = &mut minutes[at];
+        let client = clients.is_valid(row).then(|| clients.value(row));
+        if is_probe[row] {
+            minute.probe_good = minute.probe_good.saturating_add(good[row]);
+            minute.probe_bad = minute
+                .probe_bad
+                .saturating_add(bad[row])
+                .saturating_add(shed[row]);
+            let agent = agents.is_valid(row).then(|| agents.value(row));
+            let times = [&first, &last]
+                .into_iter()
+                .filter(|times| times.is_valid(row));
+            let seconds = times.map(|times| times.value(row).div_euclid(SECOND_US));
+            seen.entry((client, agent)).or_default().extend(seconds);
+        } else if decides[row] {
+            minute.good = minute.good.saturating_add(good[row]);
+            minute.bad = minute.bad.saturating_add(bad[row]);
+            minute.shed = minute.shed.saturating_add(shed[row]);
+            if bad[row] > 0 {
+                failed.entry(at).or_default().bad.insert(client);
+            }
+            if shed[row] > 0 {
+                failed.entry(at).or_default().shed.insert(client);
+            }
+        }
     }
-    Ok(seen.into_values().filter_map(Probe::known).collect())
+    let length = minutes.len();
+    for (&at, clients) in &failed {
+        let near = at.saturating_sub(NEAR_MINUTES)..(at + NEAR_MINUTES + 1).min(length);
+        minutes[at].bad_clients = size(clients.bad.len());
+        minutes[at].shed_clients = size(clients.shed.len());
+        minutes[at].bad_clients_near = size(distinct(&failed, near));
+    }
+    let probes = seen.into_values().filter_map(Probe::known).collect();
+    Ok((minutes, probes, UInt64Array::from(indices)))
 }
 
-fn written(judged: &[Judged], incidents: &[Incident]) -> Result<ArrayRef> {
+/// The clients whose requests failed in a minute.
+#[derive(Default)]
+struct Failed<'a> {
+    bad: HashSet<Option<&'a str>>,
+    shed: HashSet<Option<&'a str>>,
+}
+
+fn distinct(failed: &HashMap<usize, Failed<'_>>, minutes: Range<usize>) -> usize {
+    let clients = minutes
+        .filter_map(|at| failed.get(&at))
+        .flat_map(|clients| &clients.bad);
+    clients.collect::<HashSet<_>>().len()
+}
+
+fn size(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+fn written(judged: &[Judged], incidents: &[Incident]) -> StructArray {
     let part_of = parts(judged, incidents);
     let text = || StringViewBuilder::with_capacity(judged.len()).with_deduplicate_strings();
     let (mut state, mut evidence, mut kind, mut why) = (text(), text(), text(), text());
@@ -186,7 +182,7 @@ fn written(judged: &[Judged], incidents: &[Incident]) -> Result<ArrayRef> {
         Arc::new(kind.finish()),
         Arc::new(why.finish()),
     ];
-    Ok(Arc::new(StructArray::new(output(), columns, None)))
+    StructArray::new(output(), columns, None)
 }
 
 /// The incident that each minute is part of. A gap of some minutes inside an outage is told as part of the outage.
@@ -195,12 +191,12 @@ fn parts(judged: &[Judged], incidents: &[Incident]) -> Vec<Option<usize>> {
     let Some(first) = judged.first().map(|minute| minute.minute) else {
         return parts;
     };
-    let (gaps, others): (Vec<usize>, Vec<usize>) =
-        (0..incidents.len()).partition(|&at| incidents[at].kind == IncidentKind::Gap);
+    let is_gap = |&at: &usize| incidents[at].kind == IncidentKind::Gap;
+    let (gaps, others): (Vec<usize>, Vec<usize>) = (0..incidents.len()).partition(is_gap);
     for at in others.into_iter().chain(gaps) {
         for minute in incidents[at].start_minute..incidents[at].end_minute {
-            let row =
-                usize::try_from(minute - first).expect("an incident lies in the minutes judged");
+            let row = usize::try_from(minute - first);
+            let row = row.expect("an incident lies in the minutes judged");
             parts[row].get_or_insert(at);
         }
     }
