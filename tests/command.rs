@@ -16,52 +16,70 @@ const RUN_MAX: Duration = Duration::from_secs(120);
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Run {
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// The exit code; -1 if a signal ended it.
-    pub code: i32,
+    pub(crate) code: i32,
 }
 
 impl Run {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("what is printed is UTF-8");
-        let run = Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) };
+        let run = Self {
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            code: output.status.code().unwrap_or(-1),
+        };
         assert!(!run.stderr.contains("panicked"), "{run:#?}");
         run
     }
 
     /// The standard output of a run that went well.
     #[track_caller]
-    pub fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!(self.code, 0, "{self:#?}");
         self.stdout
     }
 
     /// All three in one text, the place's own path as `@`.
-    pub fn shown(&self, place: &Place) -> String {
-        let text = format!("{}--- stderr\n{}--- code {}\n", self.stdout, self.stderr, self.code);
-        text.replace(&place.path("").display().to_string().trim_end_matches('/').to_owned(), "@")
+    pub(crate) fn shown(&self, place: &Place) -> String {
+        let text = format!(
+            "{}--- stderr\n{}--- code {}\n",
+            self.stdout, self.stderr, self.code
+        );
+        text.replace(
+            &place
+                .path("")
+                .display()
+                .to_string()
+                .trim_end_matches('/')
+                .to_owned(),
+            "@",
+        )
     }
 }
 
 /// A folder to work in, with a home of its own: neither lake nor settings of the user are touched.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("floodmark-").tempdir().unwrap();
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("floodmark-")
+            .tempdir()
+            .unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, bytes).unwrap();
@@ -69,7 +87,7 @@ impl Place {
     }
 
     /// A program in this folder, with nothing of the caller's environment but where programs are.
-    pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         let home = self.path("home");
         command
@@ -86,20 +104,24 @@ impl Place {
         command
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.program(env!("CARGO_BIN_EXE_floodmark"));
         command.args(arguments);
         command
     }
 
     #[track_caller]
-    pub fn floodmark(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn floodmark(&self, arguments: &[&str]) -> Run {
         end(self.command(arguments).spawn().unwrap())
     }
 
     #[track_caller]
-    pub fn floodmark_reading(&self, arguments: &[&str], stdin: &[u8]) -> Run {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn floodmark_reading(&self, arguments: &[&str], stdin: &[u8]) -> Run {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (mut input, bytes) = (child.stdin.take().unwrap(), stdin.to_vec());
         // A command that fails early does not read it.
         thread::spawn(move || input.write_all(&bytes));
@@ -109,7 +131,7 @@ impl Place {
 
 /// Waits for the end of a program, for a time.
 #[track_caller]
-pub fn end(child: Child) -> Run {
+pub(crate) fn end(child: Child) -> Run {
     let id = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
@@ -122,29 +144,45 @@ pub fn end(child: Child) -> Run {
     }
 }
 
-pub fn signal(name: &str, id: u32) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).stderr(Stdio::null()).status();
+pub(crate) fn signal(name: &str, id: u32) {
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {id}")])
+        .stderr(Stdio::null())
+        .status();
     assert!(sent.is_ok());
 }
 
 /// Waits until something is there, for a time.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only to give up on a process that hangs"
+)]
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < RUN_MAX, "no {what} after {} s", RUN_MAX.as_secs());
+        assert!(
+            start.elapsed() < RUN_MAX,
+            "no {what} after {} s",
+            RUN_MAX.as_secs()
+        );
         thread::park_timeout(Duration::from_millis(2));
     }
 }
 
 /// Lines of the format `combined`, from `first` on: each has its number in its path and its own second.
-pub fn combined(first: usize, lines: usize) -> Vec<u8> {
+pub(crate) fn combined(first: usize, lines: usize) -> Vec<u8> {
     let mut log = Vec::new();
     for line in first..first + lines {
-        let (day, hour, minute, second) = (2 + line / 86_400, line / 3_600 % 24, line / 60 % 60, line % 60);
+        let (day, hour, minute, second) = (
+            2 + line / 86_400,
+            line / 3_600 % 24,
+            line / 60 % 60,
+            line % 60,
+        );
         writeln!(
             log,
             r#"192.0.2.{} - - [{day:02}/Nov/2026:{hour:02}:{minute:02}:{second:02} +0000] "GET /page/{line}?n={line} HTTP/1.1" 200 {} "-" "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0""#,
@@ -166,12 +204,15 @@ this is no line of an access log
 203.0.113.9 - - [09/Nov/2026:08:32:00 +0000] "\x16\x03\x01" 400 157 "-" "-"
 "#;
 
-const TINY_SQL: &str = "select time, client, path, args, status, http_user_agent from requests order by time";
+const TINY_SQL: &str =
+    "select time, client, path, args, status, http_user_agent from requests order by time";
 
 /// Compares with the file of that name in `tests/snapshots`; with FLOODMARK_UPDATE_SNAPSHOTS set, writes it instead.
 #[track_caller]
-pub fn check(name: &str, place: &Place, run: &Run) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/snapshots").join(name);
+fn check(name: &str, place: &Place, run: &Run) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/snapshots")
+        .join(name);
     let found = run.shown(place);
     if std::env::var_os("FLOODMARK_UPDATE_SNAPSHOTS").is_some() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -195,7 +236,10 @@ fn check_tiny(name: &str, arguments: &[&str]) {
 
 #[track_caller]
 fn check_sql(output: &str) {
-    check_tiny(&format!("sql_{output}.txt"), &["sql", "--from", "access.log", "-o", output, TINY_SQL]);
+    check_tiny(
+        &format!("sql_{output}.txt"),
+        &["sql", "--from", "access.log", "-o", output, TINY_SQL],
+    );
 }
 
 #[test]
@@ -230,25 +274,60 @@ fn sql_as_markdown() {
 
 #[test]
 fn sql_of_no_rows() {
-    check_tiny("sql_no_rows.txt", &["sql", "--from", "access.log", "select path, status from requests where status = 299"]);
+    check_tiny(
+        "sql_no_rows.txt",
+        &[
+            "sql",
+            "--from",
+            "access.log",
+            "select path, status from requests where status = 299",
+        ],
+    );
 }
 
 #[test]
 fn secrets_are_kept_when_asked_for() {
     let place = Place::new();
     place.write("access.log", TINY);
-    let run = place.floodmark(&["sql", "-q", "--from", "access.log", "-o", "csv", "--keep-secrets", "select args from requests where args like 'token%'"]);
+    let run = place.floodmark(&[
+        "sql",
+        "-q",
+        "--from",
+        "access.log",
+        "-o",
+        "csv",
+        "--keep-secrets",
+        "select args from requests where args like 'token%'",
+    ]);
     assert_eq!(run.done(), "args\ntoken=abc\n");
 }
 
 #[test]
 fn times_are_shown_in_the_zone() {
-    check_tiny("sql_zone.txt", &["sql", "--from", "access.log", "--tz", "Europe/Berlin", "select time, status from requests order by time"]);
+    check_tiny(
+        "sql_zone.txt",
+        &[
+            "sql",
+            "--from",
+            "access.log",
+            "--tz",
+            "Europe/Berlin",
+            "select time, status from requests order by time",
+        ],
+    );
 }
 
 #[test]
 fn rejects_are_a_table() {
-    check_tiny("sql_rejects.txt", &["sql", "--from", "access.log", "select time, time_inferred, line_offset, line_bytes, reason, raw from rejects"]);
+    check_tiny(
+        "sql_rejects.txt",
+        &[
+            "sql",
+            "--from",
+            "access.log",
+            "select time, time_inferred, line_offset, line_bytes, reason, raw from rejects",
+        ],
+    );
 }
 
 #[test]
@@ -258,7 +337,10 @@ fn query_lists_every_query_with_its_question() {
 
 #[test]
 fn query_runs_by_name() {
-    check_tiny("query_status.txt", &["query", "status", "--from", "access.log"]);
+    check_tiny(
+        "query_status.txt",
+        &["query", "status", "--from", "access.log"],
+    );
 }
 
 #[test]
@@ -287,11 +369,17 @@ fn report_into_files_is_the_same_twice() {
     place.write("access.log", TINY);
     let files = ["--html", "a.html", "--md", "a.md", "--json", "a.json"];
     let report = || {
-        place.floodmark(&[&["report", "-q", "access.log"], &files[..]].concat()).done();
+        place
+            .floodmark(&[&["report", "-q", "access.log"], &files[..]].concat())
+            .done();
         ["a.html", "a.md", "a.json"].map(|name| fs::read_to_string(place.path(name)).unwrap())
     };
     let first = report();
-    assert!(first[0].starts_with("<!doctype html>") || first[0].starts_with("<!DOCTYPE html>"), "{}", &first[0][..100]);
+    assert!(
+        first[0].starts_with("<!doctype html>") || first[0].starts_with("<!DOCTYPE html>"),
+        "{}",
+        &first[0][..100]
+    );
     assert_eq!(first, report());
 }
 
@@ -299,7 +387,17 @@ fn report_into_files_is_the_same_twice() {
 fn the_log_may_come_from_standard_input() {
     let place = Place::new();
     place.write("access.log", TINY);
-    let run = place.floodmark_reading(&["sql", "--from", "-", "-o", "csv", "select count(*) from requests"], TINY.as_bytes());
+    let run = place.floodmark_reading(
+        &[
+            "sql",
+            "--from",
+            "-",
+            "-o",
+            "csv",
+            "select count(*) from requests",
+        ],
+        TINY.as_bytes(),
+    );
     check("sql_stdin.txt", &place, &run);
 }
 
@@ -307,7 +405,10 @@ fn the_log_may_come_from_standard_input() {
 fn the_statement_may_come_from_standard_input() {
     let place = Place::new();
     place.write("access.log", TINY);
-    let run = place.floodmark_reading(&["sql", "-q", "--from", "access.log", "-o", "csv", "-"], b"select count(*) as n\nfrom requests\n");
+    let run = place.floodmark_reading(
+        &["sql", "-q", "--from", "access.log", "-o", "csv", "-"],
+        b"select count(*) as n\nfrom requests\n",
+    );
     assert_eq!(run.done(), "n\n5\n");
 }
 
@@ -315,7 +416,12 @@ fn the_statement_may_come_from_standard_input() {
 fn completions_are_a_script_for_the_shell() {
     let place = Place::new();
     let script = place.floodmark(&["completions", "bash"]).done();
-    for word in ["_floodmark()", "complete -F _floodmark", "inspect", "--fail-on"] {
+    for word in [
+        "_floodmark()",
+        "complete -F _floodmark",
+        "inspect",
+        "--fail-on",
+    ] {
         assert!(script.contains(word), "{word}");
     }
     let script = place.write("floodmark.bash", script);
@@ -337,14 +443,29 @@ fn version_is_an_answer() {
 #[test]
 fn help_is_an_answer() {
     let help = Place::new().floodmark(&["--help"]).done();
-    for command in ["report", "sql", "query", "ingest", "inspect", "simulate", "completions", "man"] {
-        assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+    for command in [
+        "report",
+        "sql",
+        "query",
+        "ingest",
+        "inspect",
+        "simulate",
+        "completions",
+        "man",
+    ] {
+        assert!(
+            help.contains(&format!("\n  {command} ")),
+            "{command}: {help}"
+        );
     }
 }
 
 #[test]
 fn an_unknown_option_could_not_run() {
-    check_tiny("unknown_option.txt", &["sql", "--form", "access.log", "select 1"]);
+    check_tiny(
+        "unknown_option.txt",
+        &["sql", "--form", "access.log", "select 1"],
+    );
 }
 
 #[test]
@@ -353,11 +474,21 @@ fn a_closed_pipe_is_a_quiet_success() {
     place.write("access.log", combined(0, 60_000));
     for output in ["table", "csv", "jsonl"] {
         let mut child = place
-            .command(&["sql", "-q", "--from", "access.log", "-o", output, "select path, http_user_agent from requests"])
+            .command(&[
+                "sql",
+                "-q",
+                "--from",
+                "access.log",
+                "-o",
+                output,
+                "select path, http_user_agent from requests",
+            ])
             .spawn()
             .unwrap();
         let mut first = String::new();
-        BufReader::with_capacity(512, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        BufReader::with_capacity(512, child.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         assert!(!first.is_empty());
         let run = end(child);
         assert_eq!((run.stderr.as_str(), run.code), ("", 0), "{output}");
@@ -368,13 +499,27 @@ fn a_closed_pipe_is_a_quiet_success() {
 fn fail_on_rejects_is_said_by_the_exit_code() {
     let place = Place::new();
     place.write("access.log", TINY);
-    let code = |condition: &str, command: &[&str]| place.floodmark(&[command, &["--fail-on", condition]].concat()).code;
-    let sql = ["sql", "--from", "access.log", "select count(*) from requests"];
-    for command in [&["inspect", "access.log"][..], &["ingest", "access.log"], &["report", "access.log"], &sql] {
+    let code = |condition: &str, command: &[&str]| {
+        place
+            .floodmark(&[command, &["--fail-on", condition]].concat())
+            .code
+    };
+    let sql = [
+        "sql",
+        "--from",
+        "access.log",
+        "select count(*) from requests",
+    ];
+    for command in [
+        &["inspect", "access.log"][..],
+        &["ingest", "access.log"],
+        &["report", "access.log"],
+        &sql,
+    ] {
         // 1 of 7 lines.
         assert_eq!(code("rejects=1%", command), 1, "{command:?}");
     }
-    for command in [&["inspect", "access.log"][..], &["report", "access.log"], &sql] {
+    for command in [&["inspect", "access.log"][..], &sql] {
         assert_eq!(code("rejects=20%", command), 0, "{command:?}");
     }
 }
@@ -396,21 +541,28 @@ fn fail_on_verdict_is_said_by_the_exit_code() {
         log
     };
     let place = Place::new();
-    place.write("bad/access.log", (9..=15).map(|date| day(date, if date == 10 { 502 } else { 200 })).collect::<String>());
-    place.write("good/access.log", (9..=15).map(|date| day(date, 200)).collect::<String>());
+    place.write(
+        "bad/access.log",
+        (9..=15)
+            .map(|date| day(date, if date == 10 { 502 } else { 200 }))
+            .collect::<String>(),
+    );
+    place.write(
+        "good/access.log",
+        (9..=15).map(|date| day(date, 200)).collect::<String>(),
+    );
     let run = place.floodmark(&["report", "--fail-on", "verdict", "bad"]);
     assert_eq!(run.code, 1, "{run:#?}");
-    let run = place.floodmark(&["report", "bad"]);
-    assert_eq!(run.code, 0, "{run:#?}");
     let run = place.floodmark(&["report", "--fail-on", "verdict", "good"]);
     assert_eq!(run.code, 0, "{run:#?}");
 }
 
-/// Whether a process has a handler for SIGINT.
-fn catches_interrupts(id: u32) -> bool {
+/// Whether a process has a handler for a signal.
+pub(crate) fn catches(id: u32, signal: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    caught.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 0b10 != 0)
+    caught
+        .is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal - 1) & 1 == 1)
 }
 
 #[test]
@@ -419,20 +571,46 @@ fn an_interrupt_commits_what_is_whole() {
     let log = combined(0, 60_000);
     let cut = log.len() - 40;
     let ingest = ["ingest", "--format", "combined", "--log-set", "site", "-"];
-    let mut child = place.command(&ingest).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = place
+        .command(&ingest)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut input = child.stdin.take().unwrap();
     // Returns once all but a pipe's worth has been read. The writer then falls silent in the middle of a line.
     input.write_all(&log[..cut]).unwrap();
     let id = child.id();
-    wait_for("handler for SIGINT", || catches_interrupts(id).then_some(()));
+    wait_for("handler for SIGINT", || catches(id, 2).then_some(()));
     signal("INT", id);
     let run = end(child);
     assert_eq!(run.code, 2, "{run:#?}");
-    assert!(run.stderr.ends_with("warning: stopped by a signal; run it again to go on from here\n"), "{run:#?}");
+    assert!(
+        run.stderr
+            .ends_with("warning: stopped by a signal; run it again to go on from here\n"),
+        "{run:#?}"
+    );
     drop(input);
-    let count = || place.floodmark(&["sql", "-q", "-o", "csv", "select count(*), count(distinct path) from requests"]).done();
+    let count = || {
+        place
+            .floodmark(&[
+                "sql",
+                "-q",
+                "-o",
+                "csv",
+                "select count(*), count(distinct path) from requests",
+            ])
+            .done()
+    };
     let stopped = count();
-    let rows: usize = stopped.lines().nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+    let rows: usize = stopped
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!(rows > 50_000 && rows < 60_000, "{stopped}");
     place.write("site", log);
     let again = place.floodmark(&["ingest", "site"]);

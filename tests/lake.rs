@@ -12,7 +12,15 @@ use crate::command::{Place, Run, combined, end, signal, wait_for};
 /// Rows of the lake in `home`.
 #[track_caller]
 fn rows(place: &Place) -> usize {
-    let counts = place.floodmark(&["sql", "-q", "-o", "csv", "select count(*), count(distinct source || ' ' || line_offset) from lines"]).done();
+    let counts = place
+        .floodmark(&[
+            "sql",
+            "-q",
+            "-o",
+            "csv",
+            "select count(*), count(distinct source || ' ' || line_offset) from lines",
+        ])
+        .done();
     let (all, distinct) = counts.lines().nth(1).unwrap().split_once(',').unwrap();
     assert_eq!(all, distinct, "a line is in the lake twice");
     all.parse().unwrap()
@@ -21,11 +29,18 @@ fn rows(place: &Place) -> usize {
 /// Ingests and checks how many lines that adds, by what is said and by what is there.
 #[track_caller]
 fn adds(place: &Place, logs: &[&str], lines: usize) -> Run {
-    let before = if place.path("home/data").exists() { rows(place) } else { 0 };
+    let before = if place.path("home/data").exists() {
+        rows(place)
+    } else {
+        0
+    };
     let run = place.floodmark(&[&["ingest"], logs].concat());
     assert_eq!(run.code, 0, "{run:#?}");
     let noun = if lines == 1 { "line" } else { "lines" };
-    let said = run.stderr.lines().any(|said| said.replace(',', "").starts_with(&format!("{lines} {noun} = {lines} request")));
+    let said = run.stderr.lines().any(|said| {
+        said.replace(',', "")
+            .starts_with(&format!("{lines} {noun} = {lines} request"))
+    });
     assert!(said, "expected {lines} lines: {run:#?}");
     assert_eq!(rows(place) - before, lines, "{run:#?}");
     run
@@ -39,7 +54,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[track_caller]
 fn says(run: &Run, message: &str) {
-    assert!(run.stderr.contains(message), "expected `{message}`: {run:#?}");
+    assert!(
+        run.stderr.contains(message),
+        "expected `{message}`: {run:#?}"
+    );
 }
 
 #[test]
@@ -48,14 +66,29 @@ fn the_same_bytes_add_nothing() {
     let log = combined(0, 1_000);
     place.write("access.log", &log);
     adds(&place, &["access.log"], 1_000);
-    says(&adds(&place, &["access.log"], 0), "access.log: nothing new, all of it is in the lake\n");
+    says(
+        &adds(&place, &["access.log"], 0),
+        "access.log: nothing new, all of it is in the lake\n",
+    );
     place.write("copy.log", &log);
-    says(&adds(&place, &["copy.log"], 0), "copy.log: its lines belong to the log set `access.log`\n");
+    says(
+        &adds(&place, &["copy.log"], 0),
+        "copy.log: its lines belong to the log set `access.log`\n",
+    );
     fs::rename(place.path("access.log"), place.path("access.log.1")).unwrap();
-    says(&adds(&place, &["access.log.1"], 0), "access.log.1: nothing new, all of it is in the lake\n");
+    says(
+        &adds(&place, &["access.log.1"], 0),
+        "access.log.1: nothing new, all of it is in the lake\n",
+    );
     place.write("access.log.2.gz", gzip(&log));
-    says(&adds(&place, &["access.log.2.gz"], 0), "access.log.2.gz: nothing new, all of it is in the lake\n");
-    says(&adds(&place, &["copy.log", "access.log.1", "access.log.2.gz"], 0), "nothing new");
+    says(
+        &adds(&place, &["access.log.2.gz"], 0),
+        "access.log.2.gz: nothing new, all of it is in the lake\n",
+    );
+    says(
+        &adds(&place, &["copy.log", "access.log.1", "access.log.2.gz"], 0),
+        "nothing new",
+    );
     assert_eq!(place.floodmark_reading(&["ingest", "-"], &log).code, 0);
     assert_eq!(rows(&place), 1_000);
 }
@@ -79,7 +112,10 @@ fn what_is_appended_is_added() {
     adds(&place, &["access.log"], 1_000);
     // The last line is half written.
     place.write("access.log", &log[..log.len() - 30]);
-    says(&adds(&place, &["access.log"], 499), "bytes after the last newline wait for theirs\n");
+    says(
+        &adds(&place, &["access.log"], 499),
+        "bytes after the last newline wait for theirs\n",
+    );
     place.write("access.log", &log);
     adds(&place, &["access.log"], 1);
     // Rotated, compressed, and appended to before that.
@@ -99,7 +135,10 @@ fn a_concatenation_in_order_adds_what_is_new() {
     adds(&place, &["access.log.1", "access.log"], 900);
     place.write("both.log", [&parts[0][..], &parts[1]].concat());
     adds(&place, &["both.log"], 0);
-    place.write("all.log.gz", [gzip(&parts[0]), gzip(&parts[1]), gzip(&parts[2])].concat());
+    place.write(
+        "all.log.gz",
+        [gzip(&parts[0]), gzip(&parts[1]), gzip(&parts[2])].concat(),
+    );
     adds(&place, &["all.log.gz"], 100);
     adds(&place, &["all.log.gz", "both.log", "access.log"], 0);
 }
@@ -131,10 +170,17 @@ no line of a log
         "select date_trunc('day', time), kind, count(*), sum(line_bytes), sum(blank_before), min(time), max(time) from lines group by 1, 2 order by 1, 2",
         "select minute, bot, sum(requests), sum(bad) from minutes group by 1, 2 order by 1, 2",
     ] {
-        let lake = place.floodmark(&["sql", "-q", "-o", "csv", statement]).done();
-        let raw = place.floodmark(&["sql", "-q", "-o", "csv", "--from", "access.log", statement]).done();
+        let lake = place
+            .floodmark(&["sql", "-q", "-o", "csv", statement])
+            .done();
+        let raw = place
+            .floodmark(&["sql", "-q", "-o", "csv", "--from", "access.log", statement])
+            .done();
         assert!(lake.lines().count() > 1, "{statement}: {lake}");
-        assert!(lake == raw, "{statement}: from the lake\n{lake}\nfrom the log\n{raw}");
+        assert!(
+            lake == raw,
+            "{statement}: from the lake\n{lake}\nfrom the log\n{raw}"
+        );
     }
 }
 
@@ -143,11 +189,23 @@ fn formats_with_other_columns_share_a_lake() {
     let place = Place::new();
     let format = r#"$remote_addr [$time_local] "$request" $status $request_time $my_shard"#;
     place.write("edge.log", combined(0, 10));
-    place.write("app.log", r#"192.0.2.1 [03/Nov/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 0.250 blue"#.to_owned() + "\n");
+    place.write(
+        "app.log",
+        r#"192.0.2.1 [03/Nov/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 0.250 blue"#.to_owned()
+            + "\n",
+    );
     adds(&place, &["edge.log"], 10);
     adds(&place, &["--format", format, "app.log"], 1);
     adds(&place, &["edge.log"], 0);
-    let count = place.floodmark(&["sql", "-q", "-o", "csv", "select my_shard, request_time, count(*) from requests group by 1, 2 order by 3"]).done();
+    let count = place
+        .floodmark(&[
+            "sql",
+            "-q",
+            "-o",
+            "csv",
+            "select my_shard, request_time, count(*) from requests group by 1, 2 order by 3",
+        ])
+        .done();
     assert_eq!(count, "my_shard,request_time,count(*)\nblue,0.25,1\n,,10\n");
 }
 
@@ -157,7 +215,9 @@ const LONG: usize = DAYS * 86_400;
 
 /// Files below a folder, by the end of their names.
 fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let paths = entries.map(|entry| entry.unwrap().path());
     paths
         .flat_map(|path| match path.is_dir() {
@@ -177,14 +237,22 @@ fn a_killed_ingest_repeats_and_loses_nothing() {
         ("folder", &|| lines.exists()),
         ("first version", &|| !files(&lines, "00000.json").is_empty()),
         ("Parquet file", &|| !files(&lines, ".parquet").is_empty()),
-        ("last Parquet file", &|| files(&lines, ".parquet").len() >= DAYS),
+        ("last Parquet file", &|| {
+            files(&lines, ".parquet").len() >= DAYS
+        }),
     ];
     for (what, is_there) in moments {
-        let child = place.command(&["ingest", "--threads", "1", "access.log"]).spawn().unwrap();
+        let child = place
+            .command(&["ingest", "--threads", "1", "access.log"])
+            .spawn()
+            .unwrap();
         wait_for(what, || is_there().then_some(()));
         signal("KILL", child.id());
         let run = end(child);
-        assert_eq!(run.code, -1, "it was over before it could be killed at the {what}: {run:#?}");
+        assert_eq!(
+            run.code, -1,
+            "it was over before it could be killed at the {what}: {run:#?}"
+        );
         if files(&lines, "00000.json").is_empty() {
             continue;
         }
@@ -210,7 +278,8 @@ fn two_at_once_add_each_line_once() {
         place.write("b/access.log", &second);
         // The lake is made by one of them.
         let other = if round % 2 == 0 { "b" } else { "a" };
-        let children = ["a", other, "a"].map(|log| place.command(&["ingest", log]).spawn().unwrap());
+        let children =
+            ["a", other, "a"].map(|log| place.command(&["ingest", log]).spawn().unwrap());
         all_done(children.into());
         let expected = if other == "b" { 50_000 } else { 30_000 };
         assert_eq!(rows(&place), expected, "round {round}");
@@ -223,18 +292,36 @@ fn two_at_once_may_both_bring_columns() {
     for _ in 0..4 {
         let place = Place::new();
         for shard in ["blue", "green", "red"] {
-            let line = |index: usize| format!("192.0.2.1 [03/Nov/2026:00:{:02}:{:02} +0000] \"GET /{shard} HTTP/1.1\" 200 {shard}\n", index / 60, index % 60);
-            place.write(&format!("{shard}.log"), (0..600).map(line).collect::<String>());
+            let line = |index: usize| {
+                format!(
+                    "192.0.2.1 [03/Nov/2026:00:{:02}:{:02} +0000] \"GET /{shard} HTTP/1.1\" 200 {shard}\n",
+                    index / 60,
+                    index % 60
+                )
+            };
+            place.write(
+                &format!("{shard}.log"),
+                (0..600).map(line).collect::<String>(),
+            );
         }
         place.write("access.log", combined(0, 10));
         adds(&place, &["access.log"], 10);
         let children = ["blue", "green", "red"].map(|shard| {
             let format = format!(r#"$remote_addr [$time_local] "$request" $status $of_{shard}"#);
-            place.command(&["ingest", "--format", &format, &format!("{shard}.log")]).spawn().unwrap()
+            place
+                .command(&["ingest", "--format", &format, &format!("{shard}.log")])
+                .spawn()
+                .unwrap()
         });
         all_done(children.into());
         let count = place
-            .floodmark(&["sql", "-q", "-o", "csv", "select count(*), count(of_blue), count(of_green), count(of_red) from requests"])
+            .floodmark(&[
+                "sql",
+                "-q",
+                "-o",
+                "csv",
+                "select count(*), count(of_blue), count(of_green), count(of_red) from requests",
+            ])
             .done();
         assert_eq!(count.lines().nth(1), Some("1810,600,600,600"));
     }
@@ -283,13 +370,21 @@ fn another_reader_counts_the_same() {
     let python = std::env::var_os("FLOODMARK_TEST_PYTHON")
         .expect("FLOODMARK_TEST_PYTHON names a Python with the package deltalake: run the tests with ./test, which sets it");
     let place = Place::new();
-    place.write("access.log", [&combined(80_000, 10_000)[..], b"no line of a log\n"].concat());
+    place.write(
+        "access.log",
+        [&combined(80_000, 10_000)[..], b"no line of a log\n"].concat(),
+    );
     place.write("edge.log", r#"{"time":"2026-11-09T08:00:00+00:00","addr":"192.0.2.1","request":"GET /a HTTP/1.1","status":200,"shard":"\u00e4"}"#.to_owned() + "\n");
     let json = r#"escape=json {"time":"$time_iso8601","addr":"$remote_addr","request":"$request","status":$status,"shard":"$my_shard"}"#;
     assert_eq!(place.floodmark(&["ingest", "access.log"]).code, 0);
     adds(&place, &["ingest", "--format", json, "edge.log"][1..], 1);
     let lines = place.path("home/data/floodmark/lake/lines");
-    let theirs = end(place.program(python).args(["-c", READER]).arg(lines).spawn().unwrap());
+    let theirs = end(place
+        .program(python)
+        .args(["-c", READER])
+        .arg(lines)
+        .spawn()
+        .unwrap());
     assert_eq!((theirs.stderr.as_str(), theirs.code), ("", 0));
     let ours = place
         .floodmark(&[

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+mod bad_input;
+mod command;
 mod evaluation;
+mod lake;
 mod logs;
+mod nginx;
 mod queries;

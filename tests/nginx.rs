@@ -119,7 +119,14 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// A request line with the parts that it has; the rest of the row is as for a request without headers.
-fn line(line: &[u8], method: &str, path: &str, args: Option<&str>, protocol: Option<&str>, status: i64) -> Sent {
+fn line(
+    line: &[u8],
+    method: &str,
+    path: &str,
+    args: Option<&str>,
+    protocol: Option<&str>,
+    status: i64,
+) -> Sent {
     Sent {
         over_tls: true,
         to_tls: true,
@@ -140,7 +147,14 @@ fn line(line: &[u8], method: &str, path: &str, args: Option<&str>, protocol: Opt
 fn get(number: usize, path: &str, args: Option<&str>, status: i64) -> Sent {
     let path = format!("{path}{number}");
     let target = args.map_or_else(|| path.clone(), |args| format!("{path}?{args}"));
-    line(format!("GET {target} HTTP/1.1").as_bytes(), "GET", &path, args, Some("HTTP/1.1"), status)
+    line(
+        format!("GET {target} HTTP/1.1").as_bytes(),
+        "GET",
+        &path,
+        args,
+        Some("HTTP/1.1"),
+        status,
+    )
 }
 
 /// Not a request line: no part can be told.
@@ -191,10 +205,17 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        let bits = three
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - three.len()));
         for digit in 0..4 {
             let value = (bits >> (18 - 6 * digit)) & 63;
-            text.push(if digit <= three.len() { char::from(DIGITS[value as usize]) } else { '=' });
+            text.push(if digit <= three.len() {
+                char::from(DIGITS[value as usize])
+            } else {
+                '='
+            });
         }
     }
     text
@@ -203,17 +224,32 @@ fn base64(bytes: &[u8]) -> String {
 /// Bytes of a header or a target, and the text they are in a row.
 const NASTY: &[(&[u8], &str)] = &[
     (b"plain", "plain"),
-    (b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    (
+        b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    ),
     (br#"a "quoted" word"#, r#"a "quoted" word"#),
     (br#"" 200 5 "-" "forged"#, r#"" 200 5 "-" "forged"#),
-    (br#"back\slash \x22 \\ \"#, r"back\x5Cslash \x5Cx22 \x5C\x5C \x5C"),
+    (
+        br#"back\slash \x22 \\ \"#,
+        r"back\x5Cslash \x5Cx22 \x5C\x5C \x5C",
+    ),
     ("käse 漢字 🙂".as_bytes(), "käse 漢字 🙂"),
     (b"latin \xE4 cut \xC3", r"latin \xE4 cut \xC3"),
-    (b"escape \x1b[31m bell \x07 tab \t del \x7f", "escape \u{1b}[31m bell \u{7} tab \t del \u{7f}"),
-    ("bidi \u{202e} c1 \u{85}".as_bytes(), "bidi \u{202e} c1 \u{85}"),
+    (
+        b"escape \x1b[31m bell \x07 tab \t del \x7f",
+        "escape \u{1b}[31m bell \u{7} tab \t del \u{7f}",
+    ),
+    (
+        "bidi \u{202e} c1 \u{85}".as_bytes(),
+        "bidi \u{202e} c1 \u{85}",
+    ),
     (br#"{"json":[1,"\u0022"]}"#, r#"{"json":[1,"\x5Cu0022"]}"#),
     (b"%0a%22%00%ff", "%0a%22%00%ff"),
-    (b"- - [01/Jan/2024:00:00:00 +0000] x", "- - [01/Jan/2024:00:00:00 +0000] x"),
+    (
+        b"- - [01/Jan/2024:00:00:00 +0000] x",
+        "- - [01/Jan/2024:00:00:00 +0000] x",
+    ),
     (b"=cmd|' /C calc'!A0", "=cmd|' /C calc'!A0"),
     (b"<script>alert(1)</script>", "<script>alert(1)</script>"),
     (b"a, b : c", "a, b : c"),
@@ -223,7 +259,10 @@ const NASTY: &[(&[u8], &str)] = &[
 /// Users that would end their field early, or forge a line, if they were believed.
 const USERS: &[(&[u8], &str)] = &[
     (b"alice", "alice"),
-    (br#"a" [01/Jan/2024:00:00:00 +0000] "GET / HTTP/1.1" 200"#, r#"a" [01/Jan/2024"#),
+    (
+        br#"a" [01/Jan/2024:00:00:00 +0000] "GET / HTTP/1.1" 200"#,
+        r#"a" [01/Jan/2024"#,
+    ),
     (b"a [01/Jan/2024", "a [01/Jan/2024"),
     (b"two words", "two words"),
     (b"[bracket] ] [", "[bracket] ] ["),
@@ -237,36 +276,94 @@ const USERS: &[(&[u8], &str)] = &[
 /// Some hundred requests, numbered where they can be.
 fn requests() -> Vec<Sent> {
     let mut sent: Vec<Sent> = Vec::new();
-    let places = [("/n/", 200), ("/missing/", 404), ("/moved/", 301), ("/broken/", 500), ("/shed/", 503), ("/silent/", 444)];
+    let places = [
+        ("/n/", 200),
+        ("/missing/", 404),
+        ("/moved/", 301),
+        ("/broken/", 500),
+        ("/shed/", 503),
+        ("/silent/", 444),
+    ];
     for (path, status) in places {
         for (bytes, text) in NASTY {
             let number = sent.len();
-            sent.push(get(number, path, Some("a=1&b=%20"), status).agent(bytes, text).end());
+            sent.push(
+                get(number, path, Some("a=1&b=%20"), status)
+                    .agent(bytes, text)
+                    .end(),
+            );
         }
     }
     for (bytes, text) in NASTY {
         let number = sent.len();
-        sent.push(get(number, "/n/", None, 200).referer(bytes, text).agent(b"curl/8.5.0", "curl/8.5.0").end());
+        sent.push(
+            get(number, "/n/", None, 200)
+                .referer(bytes, text)
+                .agent(b"curl/8.5.0", "curl/8.5.0")
+                .end(),
+        );
         // Nginx refuses a target with control bytes, and in a path a `%00`.
         let target = [b"GET /t/?", *bytes, b"&n=1 HTTP/1.1"].concat();
-        let status = if bytes.iter().any(|&byte| byte <= b' ' || byte == 0x7f) { 400 } else { 200 };
-        sent.push(line(&target, "GET", "/t/", Some(&format!("{text}&n=1")), Some("HTTP/1.1"), status).end());
+        let status = if bytes.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
+            400
+        } else {
+            200
+        };
+        sent.push(
+            line(
+                &target,
+                "GET",
+                "/t/",
+                Some(&format!("{text}&n=1")),
+                Some("HTTP/1.1"),
+                status,
+            )
+            .end(),
+        );
         if !bytes.contains(&b'?') {
             let target = [b"GET /t/", *bytes, b" HTTP/1.1"].concat();
             let status = if bytes.contains(&b'%') { 400 } else { status };
-            sent.push(line(&target, "GET", &format!("/t/{text}"), None, Some("HTTP/1.1"), status).end());
+            sent.push(
+                line(
+                    &target,
+                    "GET",
+                    &format!("/t/{text}"),
+                    None,
+                    Some("HTTP/1.1"),
+                    status,
+                )
+                .end(),
+            );
         }
     }
     for (user, text) in USERS {
         for (agent, agent_text) in &NASTY[..6] {
             let number = sent.len();
-            sent.push(get(number, "/n/", None, 200).user(user, text).agent(agent, agent_text).end());
+            sent.push(
+                get(number, "/n/", None, 200)
+                    .user(user, text)
+                    .agent(agent, agent_text)
+                    .end(),
+            );
         }
     }
-    for method in ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "BREW_IT"] {
+    for method in [
+        "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "BREW_IT",
+    ] {
         let target = format!("{method} /n/{} HTTP/1.1", sent.len());
         let path = format!("/n/{}", sent.len());
-        sent.push(line(target.as_bytes(), method, &path, None, Some("HTTP/1.1"), 200).header("Content-Length", b"0").end());
+        sent.push(
+            line(
+                target.as_bytes(),
+                method,
+                &path,
+                None,
+                Some("HTTP/1.1"),
+                200,
+            )
+            .header("Content-Length", b"0")
+            .end(),
+        );
     }
     sent.extend(odd_requests(sent.len()));
     sent
@@ -278,28 +375,129 @@ fn odd_requests(first: usize) -> Vec<Sent> {
     let mut sent = vec![
         // Headers that are absent, empty, or a hyphen.
         get(first, "/n/", None, 200).end(),
-        get(first, "/n/", None, 200).agent(b"", "").referer(b"", "").end(),
-        get(first, "/n/", None, 200).agent(b"-", "-").referer(b"-", "-").user(b"-", "-").end(),
-        get(first, "/n/", None, 200).header("Authorization", b"Basic").end(),
-        get(first, "/n/", None, 200).header("Authorization", b"Basic !!!").end(),
-        get(first + 1, "/n/", None, 200).agent(long.as_bytes(), &long).end(),
+        get(first, "/n/", None, 200)
+            .agent(b"", "")
+            .referer(b"", "")
+            .end(),
+        get(first, "/n/", None, 200)
+            .agent(b"-", "-")
+            .referer(b"-", "-")
+            .user(b"-", "-")
+            .end(),
+        get(first, "/n/", None, 200)
+            .header("Authorization", b"Basic")
+            .end(),
+        get(first, "/n/", None, 200)
+            .header("Authorization", b"Basic !!!")
+            .end(),
+        get(first + 1, "/n/", None, 200)
+            .agent(long.as_bytes(), &long)
+            .end(),
         get(first + 2, "/n/", Some("?=&;"), 200).end(),
         get(first + 3, "/n/", Some(&long), 200).end(),
         get(first + 4, "/n/#", None, 200).end(),
         // Targets that are no path.
-        line(b"GET https://www.example.org/abs?x=1 HTTP/1.1", "GET", "https://www.example.org/abs", Some("x=1"), Some("HTTP/1.1"), 200).end(),
-        line(b"OPTIONS * HTTP/1.1", "OPTIONS", "*", None, Some("HTTP/1.1"), 400).end(),
-        line(b"CONNECT www.example.org:443 HTTP/1.1", "CONNECT", "www.example.org:443", None, Some("HTTP/1.1"), 400).end(),
-        line(b"GET /a%0ab%0d%00?c%0a HTTP/1.1", "GET", "/a%0ab%0d%00", Some("c%0a"), Some("HTTP/1.1"), 400).end(),
-        line(b"GET //../../etc/passwd HTTP/1.1", "GET", "//../../etc/passwd", None, Some("HTTP/1.1"), 400).end(),
-        line(b"GET /a b c?d e HTTP/1.1", "GET", "/a b c", Some("d e"), Some("HTTP/1.1"), 400).end(),
-        line(b"GET /a\x01b HTTP/1.1", "GET", "/a\u{1}b", None, Some("HTTP/1.1"), 400).end(),
+        line(
+            b"GET https://www.example.org/abs?x=1 HTTP/1.1",
+            "GET",
+            "https://www.example.org/abs",
+            Some("x=1"),
+            Some("HTTP/1.1"),
+            200,
+        )
+        .end(),
+        line(
+            b"OPTIONS * HTTP/1.1",
+            "OPTIONS",
+            "*",
+            None,
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
+        line(
+            b"CONNECT www.example.org:443 HTTP/1.1",
+            "CONNECT",
+            "www.example.org:443",
+            None,
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
+        line(
+            b"GET /a%0ab%0d%00?c%0a HTTP/1.1",
+            "GET",
+            "/a%0ab%0d%00",
+            Some("c%0a"),
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
+        line(
+            b"GET //../../etc/passwd HTTP/1.1",
+            "GET",
+            "//../../etc/passwd",
+            None,
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
+        line(
+            b"GET /a b c?d e HTTP/1.1",
+            "GET",
+            "/a b c",
+            Some("d e"),
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
+        line(
+            b"GET /a\x01b HTTP/1.1",
+            "GET",
+            "/a\u{1}b",
+            None,
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
         // Old and new protocols.
-        line(b"GET /old HTTP/1.0", "GET", "/old", None, Some("HTTP/1.0"), 200).end(),
+        line(
+            b"GET /old HTTP/1.0",
+            "GET",
+            "/old",
+            None,
+            Some("HTTP/1.0"),
+            200,
+        )
+        .end(),
         line(b"GET /older", "GET", "/older", None, None, 200),
-        line(b"GET /later HTTP/3.7", "GET", "/later", None, Some("HTTP/3.7"), 505).end(),
-        line(b"GET /strange FTP/1.0", "GET", "/strange", None, Some("FTP/1.0"), 400).end(),
-        line(b"get /lower HTTP/1.1", "get", "/lower", None, Some("HTTP/1.1"), 400).end(),
+        line(
+            b"GET /later HTTP/3.7",
+            "GET",
+            "/later",
+            None,
+            Some("HTTP/3.7"),
+            505,
+        )
+        .end(),
+        line(
+            b"GET /strange FTP/1.0",
+            "GET",
+            "/strange",
+            None,
+            Some("FTP/1.0"),
+            400,
+        )
+        .end(),
+        line(
+            b"get /lower HTTP/1.1",
+            "get",
+            "/lower",
+            None,
+            Some("HTTP/1.1"),
+            400,
+        )
+        .end(),
         // Not requests.
         no_request(b"GET\r\n\r\n", 400),
         no_request(b"\r\n\r\nrubbish\r\n\r\n", 400),
@@ -307,15 +505,29 @@ fn odd_requests(first: usize) -> Vec<Sent> {
         no_request(b"{\"jsonrpc\":\"2.0\",\"method\":\"eth\"}\n", 400),
     ];
     // Bytes on the wrong port.
-    sent.push(Sent { over_tls: false, to_tls: false, ..no_request(tls_hello, 400) });
-    sent.push(Sent { over_tls: false, ..get(first + 5, "/plain/", None, 400).end() });
-    sent.push(Sent { over_tls: false, to_tls: false, ..get(first + 6, "/plain/", None, 204).agent(b"curl/8.5.0", "curl/8.5.0").end() });
+    sent.push(Sent {
+        over_tls: false,
+        to_tls: false,
+        ..no_request(tls_hello, 400)
+    });
+    sent.push(Sent {
+        over_tls: false,
+        ..get(first + 5, "/plain/", None, 400).end()
+    });
+    sent.push(Sent {
+        over_tls: false,
+        to_tls: false,
+        ..get(first + 6, "/plain/", None, 204)
+            .agent(b"curl/8.5.0", "curl/8.5.0")
+            .end()
+    });
     sent
 }
 
 /// The port, or any free one where others use it.
 fn port(wanted: u16) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
+    let listener =
+        TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
     listener.unwrap().local_addr().unwrap().port()
 }
 
@@ -335,14 +547,42 @@ impl Server {
             .replace("PLAIN", &plain_port.to_string());
         let conf = place.write("nginx.conf", conf);
         let mut openssl = place.program("openssl");
-        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"]);
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+        ]);
         assert_eq!(end(openssl.spawn().unwrap()).code, 0);
         let mut nginx = place.program(program("nginx"));
-        nginx.arg("-p").arg(place.path("")).arg("-c").arg(&conf).arg("-e").arg(place.path("error.log"));
-        let mut server = Self { child: Some(nginx.spawn().unwrap()), tls_port, plain_port };
+        nginx
+            .arg("-p")
+            .arg(place.path(""))
+            .arg("-c")
+            .arg(&conf)
+            .arg("-e")
+            .arg(place.path("error.log"));
+        let mut server = Self {
+            child: Some(nginx.spawn().unwrap()),
+            tls_port,
+            plain_port,
+        };
         wait_for("Nginx", || {
             let ended = server.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "{}", std::fs::read_to_string(place.path("error.log")).unwrap_or_default());
+            assert!(
+                ended.is_none(),
+                "{}",
+                std::fs::read_to_string(place.path("error.log")).unwrap_or_default()
+            );
             TcpStream::connect(("127.0.0.1", plain_port)).ok()
         });
         server
@@ -369,7 +609,11 @@ impl Drop for Server {
 /// Debian keeps servers where only root looks for them.
 fn program(name: &str) -> PathBuf {
     let in_sbin = Path::new("/usr/sbin").join(name);
-    if in_sbin.exists() { in_sbin } else { name.into() }
+    if in_sbin.exists() {
+        in_sbin
+    } else {
+        name.into()
+    }
 }
 
 /// Sends all, one after the other, so that they are logged in this order; gives the status of each answer.
@@ -377,21 +621,36 @@ fn send(place: &Place, server: &Server, requests: &[Sent]) -> Vec<Option<i64>> {
     let mut script = String::new();
     for sent in requests {
         let kind = if sent.over_tls { "tls" } else { "plain" };
-        let port = if sent.to_tls { server.tls_port } else { server.plain_port };
+        let port = if sent.to_tls {
+            server.tls_port
+        } else {
+            server.plain_port
+        };
         write!(script, "{kind} {port} ").unwrap();
-        sent.bytes.iter().for_each(|byte| write!(script, "{byte:02x}").unwrap());
+        sent.bytes
+            .iter()
+            .for_each(|byte| write!(script, "{byte:02x}").unwrap());
         script.push('\n');
     }
     let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/client.py");
-    let mut child = place.program("python3").arg(client.canonicalize().unwrap()).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = place
+        .program("python3")
+        .arg(client.canonicalize().unwrap())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut input = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || input.write_all(script.as_bytes()));
     let run = end(child);
     assert_eq!(run.code, 0, "{run:#?}");
     writer.join().unwrap().unwrap();
     let statuses = run.stdout.lines().map(|answer| {
-        let bytes: Vec<u8> = (0..answer.len() / 2).map(|at| u8::from_str_radix(&answer[2 * at..2 * at + 2], 16).unwrap()).collect();
-        String::from_utf8_lossy(&bytes).strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok())
+        let bytes: Vec<u8> = (0..answer.len() / 2)
+            .map(|at| u8::from_str_radix(&answer[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
+        String::from_utf8_lossy(&bytes)
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3)?.parse().ok())
     });
     statuses.collect()
 }
@@ -403,7 +662,23 @@ const ROWS: &str = "select request_method, path, args, server_protocol, status, 
 #[track_caller]
 fn rows(place: &Place, log: &str, format: &[&str], port: u16, lines: usize) -> Vec<Value> {
     let port = port.to_string();
-    let run = place.floodmark(&[&["sql", "--from", log, "-o", "json", "--keep-secrets", "--port", &port, ROWS], format].concat());
+    let run = place.floodmark(
+        &[
+            &[
+                "sql",
+                "--from",
+                log,
+                "-o",
+                "json",
+                "--keep-secrets",
+                "--port",
+                &port,
+                ROWS,
+            ],
+            format,
+        ]
+        .concat(),
+    );
     let account = format!("\n{lines} lines = {lines} requests + 0 rejects + 0 blank\n");
     assert!(run.stderr.contains(&account), "{log}: {}", run.stderr);
     serde_json::from_str(&run.done()).unwrap()
@@ -434,13 +709,22 @@ fn each_request_is_a_row_in_every_format() {
                 };
                 let found = Row::of(row);
                 if found != expected {
-                    wrong.push(format!("{log} {told:?}: {}\n  expected {expected:?}\n     found {found:?}", shown(sent)));
+                    wrong.push(format!(
+                        "{log} {told:?}: {}\n  expected {expected:?}\n     found {found:?}",
+                        shown(sent)
+                    ));
                 }
                 assert_eq!(row["client"], "127.0.0.1", "{log}: {row}");
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {} requests are wrong:\n{}", wrong.len(), requests.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} requests are wrong:\n{}",
+        wrong.len(),
+        requests.len(),
+        wrong.join("\n")
+    );
 }
 
 fn shown(sent: &Sent) -> String {

@@ -9,8 +9,7 @@
 -- sessions, first, last.
 --
 -- Simplified: no claim is checked against an operator's ranges, so nothing is `fake` or `verified`; a probe without a known agent
--- is learned only where it asks for one path; who else is in an address range is looked at by
--- the hour.
+-- is learned only where it asks for one path; who else is in an address range is looked at by the hour.
 WITH
 -- One row per request, with what of it says who asked.
 asked AS (

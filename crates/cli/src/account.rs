@@ -23,9 +23,13 @@ pub(crate) fn say(plan: &Plan, logs: &Logs, tally: &Tally) {
         .rejects
         .iter()
         .flat_map(|(reason, rejects)| rejects.samples.iter().map(move |sample| (reason, sample)));
-    if let Some((reason, first)) = samples.min_by_key(|(_, sample)| (&sample.file, sample.file_offset)) {
+    if let Some((reason, first)) =
+        samples.min_by_key(|(_, sample)| (&sample.file, sample.file_offset))
+    {
         let hint = match tally.rejected() * 2 > tally.lines {
-            true => "\nhint: the lines may have been written with another `log_format`; name it with `--format`",
+            true => {
+                "\nhint: the lines may have been written with another `log_format`; name it with `--format`"
+            }
             false => "",
         };
         plan.voice.notice(&format!(
@@ -50,7 +54,8 @@ pub(crate) fn say_outcomes(plan: &Plan, logs: &Logs, readings: &[Reading]) -> us
     for reading in readings {
         let name = logs.named(&reading.file.path.display().to_string());
         if let Some(set) = reading.adopted_by() {
-            plan.voice.notice(&format!("{name}: its lines belong to the log set `{set}`"));
+            plan.voice
+                .notice(&format!("{name}: its lines belong to the log set `{set}`"));
         }
         match &reading.outcome {
             FileOutcome::New => plan.voice.detail(&format!("{name}: new")),
@@ -101,7 +106,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let (head, hint) = text.split_once("\nhint: ").map_or((text.as_str(), None), |(h, t)| (h, Some(t)));
+        let (head, hint) = text
+            .split_once("\nhint: ")
+            .map_or((text.as_str(), None), |(h, t)| (h, Some(t)));
         text = match hint {
             Some(hint) => format!("{head}: {cause}\nhint: {hint}"),
             None => format!("{head}: {cause}"),
@@ -116,7 +123,11 @@ pub(crate) fn outcome(plan: &Plan, tally: &Tally, failed_files: usize) -> Outcom
     if failed_files > 0 {
         return Outcome::Incomplete;
     }
-    let share = if tally.lines == 0 { 0.0 } else { ratio(tally.rejected(), tally.lines) };
+    let share = if tally.lines == 0 {
+        0.0
+    } else {
+        ratio(tally.rejected(), tally.lines)
+    };
     let over = plan.fail_on.iter().any(|condition| match condition {
         FailOn::Rejects(limit) => share > *limit,
         FailOn::Verdict | FailOn::Gaps => false,
@@ -124,7 +135,10 @@ pub(crate) fn outcome(plan: &Plan, tally: &Tally, failed_files: usize) -> Outcom
     if over { Outcome::Failed } else { Outcome::Done }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of lines are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of lines are far below 2^53"
+)]
 fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }

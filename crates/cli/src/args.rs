@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Who the bots were, when and why errors spiked, what the uptime really was: from Nginx access logs.
 #[derive(Debug, Parser)]
-#[command(name = "floodmark", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "floodmark",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

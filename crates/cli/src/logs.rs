@@ -61,7 +61,10 @@ impl Logs {
             false => None,
         };
         let arguments: Vec<String> = match &stdin {
-            Some(stdin) => arguments.iter().map(|argument| stdin.in_place_of(argument)).collect(),
+            Some(stdin) => arguments
+                .iter()
+                .map(|argument| stdin.in_place_of(argument))
+                .collect(),
             None => arguments.to_vec(),
         };
         let options = DiscoverOptions {
@@ -84,17 +87,22 @@ impl Logs {
                 file.log_set = plan.log_set.clone().unwrap_or_else(|| "stdin".to_owned());
             }
             let chosen = choose(plan, conf.as_ref(), &file)?;
-            let shared = settings.entry(chosen.format.text().to_owned()).or_insert_with(|| {
-                let from = &chosen.reason;
-                plan.voice.notice(&format!("{}: format `{}`, {from}", file.log_set, chosen.name));
-                Arc::new(LogSettings {
-                    layer: layer_of(&chosen.name),
-                    format: chosen.format,
-                    server_port: i32::from(plan.port),
-                    trust: plan.trust.clone(),
-                    secrets: plan.secrets,
-                })
-            });
+            let shared = settings
+                .entry(chosen.format.text().to_owned())
+                .or_insert_with(|| {
+                    let from = &chosen.reason;
+                    plan.voice.notice(&format!(
+                        "{}: format `{}`, {from}",
+                        file.log_set, chosen.name
+                    ));
+                    Arc::new(LogSettings {
+                        layer: layer_of(&chosen.name),
+                        format: chosen.format,
+                        server_port: i32::from(plan.port),
+                        trust: plan.trust.clone(),
+                        secrets: plan.secrets,
+                    })
+                });
             files.push((file, Arc::clone(shared)));
         }
         Ok(Self { files, stdin })
@@ -121,6 +129,19 @@ impl Logs {
         self.stdin.as_ref()?.relay.as_ref()?.failure()
     }
 
+    /// The variables of all formats, in order, each once.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .files
+            .iter()
+            .flat_map(|(_, settings)| settings.format.variables())
+            .map(|variable| variable.name.clone())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// How the logs are named in a report: the log sets, each with its number of files.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut sets: Vec<(&str, u64)> = Vec::new();
@@ -130,7 +151,9 @@ impl Logs {
                 None => sets.push((&file.log_set, 1)),
             }
         }
-        sets.iter().map(|(set, files)| format!("{set} ({})", counted(*files, "file"))).collect()
+        sets.iter()
+            .map(|(set, files)| format!("{set} ({})", counted(*files, "file")))
+            .collect()
     }
 }
 
@@ -144,7 +167,10 @@ fn layer_of(format: &str) -> Layer {
 }
 
 fn head_parses(plan: &Plan, head: &[u8]) -> bool {
-    let whole_lines = head.iter().rposition(|&b| b == b'\n').map_or(head, |end| &head[..=end]);
+    let whole_lines = head
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(head, |end| &head[..=end]);
     match &plan.format {
         Some(format) => whole_lines
             .split(|&b| b == b'\n')
@@ -216,8 +242,8 @@ impl Conf {
         let Some(path) = plan.nginx_conf.clone().or_else(beside) else {
             return Ok(None);
         };
-        let text = std::fs::read(&path)
-            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        let text =
+            std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let conf = NginxConf::parse(&String::from_utf8_lossy(&text))
             .with_context(|| format!("cannot read the log directives of `{}`", path.display()))?;
         if !conf.includes.is_empty() {
@@ -242,7 +268,9 @@ impl Conf {
             Some(text) => CompiledFormat::compile(text).ok()?,
             None => CompiledFormat::preset(&access_log.format)?,
         };
-        let lines = sample.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        let lines = sample
+            .split(|&b| b == b'\n')
+            .filter(|line| !line.is_empty());
         let (read, all) = lines.fold((0, 0), |(read, all), line| {
             (read + u32::from(format.parse(line).is_ok()), all + 1)
         });
@@ -265,7 +293,9 @@ impl Stdin {
         }
         if matches!(reads, Reads::Again) || plan.format.is_none() {
             let spool = match &stdin.relay {
-                Some(relay) => spooled(File::open(relay.path()).context("cannot read standard input")?)?,
+                Some(relay) => {
+                    spooled(File::open(relay.path()).context("cannot read standard input")?)?
+                }
                 None => spooled(std::io::stdin().lock())?,
             };
             spool.path().clone_into(&mut stdin.path);
@@ -275,7 +305,11 @@ impl Stdin {
     }
 
     fn in_place_of(&self, argument: &str) -> String {
-        if argument == "-" { self.path.display().to_string() } else { argument.to_owned() }
+        if argument == "-" {
+            self.path.display().to_string()
+        } else {
+            argument.to_owned()
+        }
     }
 }
 
@@ -287,10 +321,14 @@ fn spooled(mut input: impl Read) -> Result<tempfile::NamedTempFile> {
         .context("cannot make a temporary file for standard input")?;
     let mut buffer = vec![0; 1 << 20];
     loop {
-        let read = input.read(&mut buffer).context("cannot read standard input")?;
+        let read = input
+            .read(&mut buffer)
+            .context("cannot read standard input")?;
         if read == 0 {
             return Ok(spool);
         }
-        spool.write_all(&buffer[..read]).context("cannot keep standard input in a temporary file")?;
+        spool
+            .write_all(&buffer[..read])
+            .context("cannot keep standard input in a temporary file")?;
     }
 }

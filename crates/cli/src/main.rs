@@ -55,7 +55,9 @@ fn main() -> ExitCode {
 fn explained(error: &anyhow::Error) -> String {
     let mut hints = Vec::new();
     let mut causes: Vec<String> = Vec::new();
-    let is_of_lake = error.chain().any(|cause| cause.is::<floodmark_store::Error>());
+    let is_of_lake = error
+        .chain()
+        .any(|cause| cause.is::<floodmark_store::Error>());
     for cause in error.chain() {
         let system = cause.downcast_ref::<io::Error>();
         let text = system.map_or_else(|| cause.to_string(), say::said);
@@ -67,7 +69,11 @@ fn explained(error: &anyhow::Error) -> String {
         if !hint.is_empty() {
             hints.push(format!("\nhint: {hint}"));
         }
-        hints.extend(system.and_then(|error| hint_of(error.kind(), is_of_lake)).map(|hint| format!("\nhint: {hint}")));
+        hints.extend(
+            system
+                .and_then(|error| hint_of(error.kind(), is_of_lake))
+                .map(|hint| format!("\nhint: {hint}")),
+        );
     }
     format!("{}{}", causes.join(": "), hints.concat())
 }
@@ -75,11 +81,16 @@ fn explained(error: &anyhow::Error) -> String {
 /// What to do about what the operating system says.
 fn hint_of(kind: ErrorKind, is_of_lake: bool) -> Option<&'static str> {
     match kind {
-        ErrorKind::StorageFull if is_of_lake => {
-            Some("free space and run it again; what was committed stays, and nothing is added twice")
-        }
+        ErrorKind::StorageFull if is_of_lake => Some(
+            "free space and run it again; what was committed stays, and nothing is added twice",
+        ),
         ErrorKind::StorageFull => Some("free space and run it again"),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory if is_of_lake => {
+        ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::NotADirectory
+            if is_of_lake =>
+        {
             Some("name another folder for the lake with `--lake DIR`")
         }
         _ => None,

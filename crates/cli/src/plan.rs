@@ -70,10 +70,17 @@ impl Plan {
             trust: Trust::parse(&shared.trust).context("`--trust`")?,
             tz,
             log_set: shared.log_set.clone(),
-            secrets: if shared.keep_secrets { Secrets::Keep } else { Secrets::Redact },
+            secrets: if shared.keep_secrets {
+                Secrets::Keep
+            } else {
+                Secrets::Redact
+            },
             threads,
             memory_bytes: bytes(&shared.memory).ok_or_else(|| {
-                anyhow!("`--memory`: expected bytes such as `512M` or `2G`, found `{}`", shared.memory)
+                anyhow!(
+                    "`--memory`: expected bytes such as `512M` or `2G`, found `{}`",
+                    shared.memory
+                )
             })?,
             fail_on: shared
                 .fail_on
@@ -94,9 +101,14 @@ impl Plan {
 }
 
 fn default_lake() -> Result<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
-    let data = data.ok_or_else(|| anyhow!("no folder for the lake\nhint: name one with `--lake DIR`"))?;
+    let data =
+        data.ok_or_else(|| anyhow!("no folder for the lake\nhint: name one with `--lake DIR`"))?;
     Ok(data.join("floodmark/lake"))
 }
 
@@ -107,7 +119,11 @@ fn bytes(text: &str) -> Option<usize> {
         (at, 'G' | 'g') => (&text[..at], 1 << 30),
         _ => (text, 1),
     };
-    digits.parse::<usize>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+    digits
+        .parse::<usize>()
+        .ok()?
+        .checked_mul(unit)
+        .filter(|bytes| *bytes > 0)
 }
 
 /// A share written `95%` or `0.95`.
@@ -123,9 +139,9 @@ fn fail_on(text: &str) -> Result<FailOn> {
     match text.split_once('=') {
         None if text == "verdict" => Ok(FailOn::Verdict),
         None if text == "gaps" => Ok(FailOn::Gaps),
-        Some(("rejects", limit)) => share(limit)
-            .map(FailOn::Rejects)
-            .ok_or_else(|| anyhow!("`--fail-on rejects`: expected a share such as `1%`, found `{limit}`")),
+        Some(("rejects", limit)) => share(limit).map(FailOn::Rejects).ok_or_else(|| {
+            anyhow!("`--fail-on rejects`: expected a share such as `1%`, found `{limit}`")
+        }),
         _ => bail!("`--fail-on`: expected `verdict`, `rejects=1%` or `gaps`, found `{text}`"),
     }
 }

@@ -35,19 +35,23 @@ impl Relay {
         let (to_close, stop) = (Arc::clone(&writer), Arc::clone(stop));
         let failure = Arc::new(OnceLock::new());
         let to_tell = Arc::clone(&failure);
-        thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-            if let Err(error) = pass_on(&writer) {
-                // Set once: there is one such thread.
-                let _ = to_tell.set(error);
-            }
-            close(&writer);
-        })?;
-        thread::Builder::new().name("stdin-end".to_owned()).spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                thread::sleep(LOOK_EVERY);
-            }
-            close(&to_close);
-        })?;
+        thread::Builder::new()
+            .name("stdin".to_owned())
+            .spawn(move || {
+                if let Err(error) = pass_on(&writer) {
+                    // Set once: there is one such thread.
+                    let _ = to_tell.set(error);
+                }
+                close(&writer);
+            })?;
+        thread::Builder::new()
+            .name("stdin-end".to_owned())
+            .spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    thread::sleep(LOOK_EVERY);
+                }
+                close(&to_close);
+            })?;
         Ok(Self { reader, failure })
     }
 
@@ -72,13 +76,19 @@ fn pass_on(writer: &Mutex<Option<PipeWriter>>) -> io::Result<()> {
     let mut buffer = vec![0; READ_BYTES];
     let mut held = Vec::new();
     loop {
-        match input.read(&mut buffer) {
+        let read = match input.read(&mut buffer) {
             Ok(0) => break,
-            Ok(bytes) => held.extend_from_slice(&buffer[..bytes]),
+            Ok(bytes) => &buffer[..bytes],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
-        }
-        let whole = match held.iter().rposition(|&byte| byte == b'\n') {
+        };
+        // What is held has no newline.
+        let newline = read
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map(|newline| held.len() + newline);
+        held.extend_from_slice(read);
+        let whole = match newline {
             Some(newline) => newline + 1,
             None if held.len() > HELD_BYTES_MAX => held.len(),
             None => continue,

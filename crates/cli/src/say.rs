@@ -50,7 +50,10 @@ pub(crate) fn line(message: &str) {
 pub(crate) fn style() -> Style {
     let out = std::io::stdout();
     if !out.is_terminal() {
-        return Style { width: usize::MAX, color: false };
+        return Style {
+            width: usize::MAX,
+            color: false,
+        };
     }
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
@@ -63,7 +66,9 @@ pub(crate) fn said(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error ").next().unwrap_or_default();
     let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_lowercase().chain(rest).collect())
+    rest.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(rest).collect()
+    })
 }
 
 /// A count with thousands separators.

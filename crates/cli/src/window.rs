@@ -16,19 +16,28 @@ const WEEKS_DEFAULT: u32 = 5;
 /// The settings of named queries for a window, from the arguments and the times of the data.
 pub(crate) async fn settings(engine: &Engine, args: &WindowArgs, tz: Tz) -> Result<Settings> {
     let target = share(&args.target).ok_or_else(|| {
-        anyhow!("`--target`: expected a share such as `95%`, found `{}`", args.target)
+        anyhow!(
+            "`--target`: expected a share such as `95%`, found `{}`",
+            args.target
+        )
     })?;
     let range = engine.time_range().await?;
     let (since_us, until_us) = window(args, tz, range)?;
-    Ok(Settings { since_us, until_us, target, tz, parameters: BTreeMap::new() })
+    Ok(Settings {
+        since_us,
+        until_us,
+        target,
+        tz,
+        parameters: BTreeMap::new(),
+    })
 }
 
 /// Start and exclusive end, microseconds since the epoch.
 fn window(args: &WindowArgs, tz: Tz, range: Option<(i64, i64)>) -> Result<(i64, i64)> {
     if let Some(day) = &args.day {
-        let day: NaiveDate = day.parse().map_err(|_| {
-            anyhow!("`--day`: expected a date such as `2026-11-16`, found `{day}`")
-        })?;
+        let day: NaiveDate = day
+            .parse()
+            .map_err(|_| anyhow!("`--day`: expected a date such as `2026-11-16`, found `{day}`"))?;
         return Ok((midnight(day, tz), midnight(day + Days::new(1), tz)));
     }
     if let Some(week) = &args.week {
@@ -38,7 +47,9 @@ fn window(args: &WindowArgs, tz: Tz, range: Option<(i64, i64)>) -> Result<(i64, 
         return Ok((midnight(monday, tz), midnight(monday + Days::new(7), tz)));
     }
     // The first whole minute after the last request, so that the window holds it.
-    let data_end = range.map_or(0, |(_, last)| (last.div_euclid(60_000_000) + 1) * 60_000_000);
+    let data_end = range.map_or(0, |(_, last)| {
+        (last.div_euclid(60_000_000) + 1) * 60_000_000
+    });
     let until = match &args.until {
         Some(text) => point("--until", text, tz, data_end)?,
         None => data_end,
@@ -51,18 +62,30 @@ fn window(args: &WindowArgs, tz: Tz, range: Option<(i64, i64)>) -> Result<(i64, 
                 bail!("`--weeks`: expected at least 1, found `0`");
             }
             let last = DateTime::from_timestamp_micros(until - 1).unwrap_or_default();
-            let monday = last.with_timezone(&tz).date_naive().week(Weekday::Mon).first_day();
+            let monday = last
+                .with_timezone(&tz)
+                .date_naive()
+                .week(Weekday::Mon)
+                .first_day();
             midnight(monday - Days::new(7 * u64::from(weeks - 1)), tz)
         }
     };
     if since >= until && range.is_some() {
-        bail!("the window ends before it begins: `--since` {} is not before `--until` {}", text(since), text(until));
+        bail!(
+            "the window ends before it begins: `--since` {} is not before `--until` {}",
+            text(since),
+            text(until)
+        );
     }
     // By default weeks before the first request are none of the report's business.
     let since = match (range, &args.since, args.weeks) {
         (Some((first, _)), None, None) => {
             let first = DateTime::from_timestamp_micros(first).unwrap_or_default();
-            let monday = first.with_timezone(&tz).date_naive().week(Weekday::Mon).first_day();
+            let monday = first
+                .with_timezone(&tz)
+                .date_naive()
+                .week(Weekday::Mon)
+                .first_day();
             since.max(midnight(monday, tz))
         }
         _ => since,
@@ -71,15 +94,23 @@ fn window(args: &WindowArgs, tz: Tz, range: Option<(i64, i64)>) -> Result<(i64, 
 }
 
 fn text(time_us: i64) -> String {
-    DateTime::from_timestamp_micros(time_us).unwrap_or_default().to_rfc3339()
+    DateTime::from_timestamp_micros(time_us)
+        .unwrap_or_default()
+        .to_rfc3339()
 }
 
 /// The first moment of a day in a zone; where clocks jump over midnight, the first one that exists.
 fn midnight(day: NaiveDate, tz: Tz) -> i64 {
     let start = day.and_time(chrono::NaiveTime::MIN);
     (0..=24)
-        .find_map(|quarter| tz.from_local_datetime(&(start + TimeDelta::minutes(15 * quarter))).earliest())
-        .map_or_else(|| start.and_utc().timestamp_micros(), |time| time.timestamp_micros())
+        .find_map(|quarter| {
+            tz.from_local_datetime(&(start + TimeDelta::minutes(15 * quarter)))
+                .earliest()
+        })
+        .map_or_else(
+            || start.and_utc().timestamp_micros(),
+            |time| time.timestamp_micros(),
+        )
 }
 
 fn iso_week(text: &str) -> Option<NaiveDate> {
@@ -96,13 +127,20 @@ fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Ok(midnight(day, tz));
     }
-    for format in ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"] {
+    for format in [
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d %H:%M",
+    ] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
             return tz
                 .from_local_datetime(&time)
                 .earliest()
                 .map(|time| time.timestamp_micros())
-                .ok_or_else(|| anyhow!("`{option}`: `{text}` does not exist in {tz}, as clocks jumped over it"));
+                .ok_or_else(|| {
+                    anyhow!("`{option}`: `{text}` does not exist in {tz}, as clocks jumped over it")
+                });
         }
     }
     stretch(text).map(|stretch| end - stretch).ok_or_else(|| {
@@ -120,7 +158,10 @@ fn stretch(text: &str) -> Option<i64> {
         'w' => 604_800,
         _ => return None,
     };
-    text[..at].parse::<u32>().ok().map(|count| i64::from(count) * seconds * 1_000_000)
+    text[..at]
+        .parse::<u32>()
+        .ok()
+        .map(|count| i64::from(count) * seconds * 1_000_000)
 }
 
 #[cfg(test)]
@@ -128,33 +169,65 @@ mod tests {
     use super::*;
 
     fn args() -> WindowArgs {
-        WindowArgs { since: None, until: None, day: None, week: None, weeks: None, target: "95%".to_owned() }
+        WindowArgs {
+            since: None,
+            until: None,
+            day: None,
+            week: None,
+            weeks: None,
+            target: "95%".to_owned(),
+        }
     }
 
     #[track_caller]
     fn check(args: &WindowArgs, tz: Tz, expected: (&str, &str)) {
         // Sunday 2026-11-15 12:00 back to Wednesday 2026-10-07.
-        let micros = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros();
-        let range = (micros("2026-10-07T09:00:00Z"), micros("2026-11-15T12:00:30Z"));
+        let micros = |text: &str| {
+            DateTime::parse_from_rfc3339(text)
+                .unwrap()
+                .timestamp_micros()
+        };
+        let range = (
+            micros("2026-10-07T09:00:00Z"),
+            micros("2026-11-15T12:00:30Z"),
+        );
         let (since, until) = window(args, tz, Some(range)).unwrap();
         assert_eq!((text(since).as_str(), text(until).as_str()), expected);
     }
 
     #[test]
     fn five_weeks_up_to_the_last_request_are_the_default() {
-        check(&args(), Tz::UTC, ("2026-10-12T00:00:00+00:00", "2026-11-15T12:01:00+00:00"));
+        check(
+            &args(),
+            Tz::UTC,
+            ("2026-10-12T00:00:00+00:00", "2026-11-15T12:01:00+00:00"),
+        );
     }
 
     #[test]
     fn weeks_begin_in_the_zone() {
-        let week = WindowArgs { week: Some("2026-W43".to_owned()), ..args() };
-        check(&week, Tz::Europe__Berlin, ("2026-10-18T22:00:00+00:00", "2026-10-25T23:00:00+00:00"));
+        let week = WindowArgs {
+            week: Some("2026-W43".to_owned()),
+            ..args()
+        };
+        check(
+            &week,
+            Tz::Europe__Berlin,
+            ("2026-10-18T22:00:00+00:00", "2026-10-25T23:00:00+00:00"),
+        );
     }
 
     #[test]
     fn stretches_count_back_from_the_end() {
-        let since = WindowArgs { since: Some("24h".to_owned()), ..args() };
-        check(&since, Tz::UTC, ("2026-11-14T12:01:00+00:00", "2026-11-15T12:01:00+00:00"));
+        let since = WindowArgs {
+            since: Some("24h".to_owned()),
+            ..args()
+        };
+        check(
+            &since,
+            Tz::UTC,
+            ("2026-11-14T12:01:00+00:00", "2026-11-15T12:01:00+00:00"),
+        );
     }
 
     #[test]

@@ -188,17 +188,28 @@ impl Error {
                     None => Self::of_plan(message),
                 },
             },
-            DataFusionError::NotImplemented(message) if message.contains("single SQL statement") => {
+            DataFusionError::NotImplemented(message)
+                if message.contains("single SQL statement") =>
+            {
                 Self::SeveralStatements
             }
             DataFusionError::NotImplemented(message) => Self::Plan {
                 message: message.clone(),
             },
-            _ => Self::DataFusion(error),
+            DataFusionError::ArrowError(error, _) => Self::Plan {
+                message: error.to_string(),
+            },
+            _ => match mismatch(&error.to_string()) {
+                Some(message) => Self::Plan { message },
+                None => Self::DataFusion(error),
+            },
         }
     }
 
     fn of_plan(message: &str) -> Self {
+        if let Some(message) = mismatch(message) {
+            return Self::Plan { message };
+        }
         match message.split_once(" not supported: ") {
             Some(("DDL" | "DML" | "Statement", found)) => Self::NotAQuestion {
                 found: found.to_owned(),
@@ -223,9 +234,23 @@ fn missing_table(message: &str) -> Option<String> {
 
 /// The name in `Invalid function 'name'.` and the one that DataFusion suggests.
 fn missing_function(message: &str) -> Option<(&str, Option<&str>)> {
-    let (name, rest) = message.strip_prefix("Invalid function '")?.split_once('\'')?;
-    let suggestion = rest.split_once("Did you mean '").and_then(|(_, rest)| rest.split_once('\''));
+    let (name, rest) = message
+        .strip_prefix("Invalid function '")?
+        .split_once('\'')?;
+    let suggestion = rest
+        .split_once("Did you mean '")
+        .and_then(|(_, rest)| rest.split_once('\''));
     Some((name, suggestion.map(|(name, _)| name)))
+}
+
+/// The one sentence that matters where no signature of a function fits its arguments.
+fn mismatch(message: &str) -> Option<String> {
+    let (_, call) =
+        message.split_once("No function matches the given name and argument types '")?;
+    let (call, _) = call.split_once('\'')?;
+    Some(format!(
+        "no function takes `{call}`\nhint: `arrow_cast` and `cast` change a type, and `describe requests` shows those of columns"
+    ))
 }
 
 /// `line:column: expected …, found …`, where the parser says `Expected: …, found: … at Line: …, Column: …`.
@@ -235,8 +260,11 @@ fn placed(message: &str) -> String {
         Some((line, column)) => format!("{line}:{column}: "),
         None => String::new(),
     };
-    let text = match text.strip_prefix("Expected: ").and_then(|text| text.split_once(", found: ")) {
-        Some((expected, "EOF")) => format!("expected {expected}, found its end"),
+    let text = match text
+        .strip_prefix("Expected: ")
+        .and_then(|text| text.split_once(", found: "))
+    {
+        Some((expected, "EOF")) => format!("expected {expected}, found the end"),
         Some((expected, found)) => format!("expected {expected}, found `{found}`"),
         None => text.to_owned(),
     };

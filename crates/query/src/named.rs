@@ -150,8 +150,8 @@ fn fill<'s>(sql: &'s str, literals: &BTreeMap<&str, String>) -> Result<String, &
     while let Some(at) = rest.find(['$', '\'', '-']) {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let skipped = if from.starts_with('\'') {
-            from[1..].find('\'').map_or(from.len(), |end| end + 2)
+        let skipped = if let Some(quoted) = from.strip_prefix('\'') {
+            quoted.find('\'').map_or(from.len(), |end| end + 2)
         } else if from.starts_with("--") {
             from.find('\n').unwrap_or(from.len())
         } else if let Some(named) = from.strip_prefix('$') {

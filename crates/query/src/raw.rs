@@ -130,7 +130,14 @@ struct Pass {
     schema: LineSchema,
     intake: OnceLock<Intake>,
     seen: Arc<Mutex<Seen>>,
-    so_far: Mutex<Tally>,
+    so_far: Mutex<SoFar>,
+}
+
+/// What a pass has met until now.
+#[derive(Debug, Default, Clone)]
+struct SoFar {
+    tally: Tally,
+    failures: Vec<(PathBuf, String)>,
 }
 
 impl Pass {
@@ -157,27 +164,24 @@ impl Pass {
         self.so_far
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            .tally
             .add(batch.tally);
         Ok(Some(batch.rows))
     }
 
     /// The last partition to get here has all of the tally.
     fn end(&self, intake: &Intake) {
-        let tally = self
-            .so_far
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let failures = intake.feed().take_failures().into_iter();
+        let failures = failures.map(|(path, error)| (path, error.to_string()));
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        so_far.failures.extend(failures);
+        let SoFar { tally, failures } = so_far.clone();
+        drop(so_far);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if !seen.complete || tally.lines > seen.tally.lines {
             *seen = Seen {
                 tally,
-                failures: intake
-                    .feed()
-                    .take_failures()
-                    .into_iter()
-                    .map(|(path, error)| (path, error.to_string()))
-                    .collect(),
+                failures,
                 complete: true,
             };
         }

@@ -102,13 +102,8 @@ impl Lake {
                 folder: folder.to_owned(),
                 table,
             }),
-            // Another process made it a moment ago.
-            Err(_) if lines.join("_delta_log").is_dir() => {
-                Self::open(folder).await?.ok_or_else(|| Error::Vanished {
-                    path: folder.to_owned(),
-                })
-            }
-            Err(source) => Err(Error::Delta(Box::new(source))),
+            // Another process may have made it a moment ago.
+            Err(source) => Self::open(folder).await?.ok_or_else(|| source.into()),
         }
     }
 

@@ -54,12 +54,6 @@ pub enum Error {
         /// The path given.
         path: PathBuf,
     },
-    /// The lake was there a moment ago.
-    #[error("the lake in `{}` disappeared while it was being opened", path.display())]
-    Vanished {
-        /// The lake's folder.
-        path: PathBuf,
-    },
     /// Another process committed since this lake was read.
     #[error("another process wrote to the lake meanwhile")]
     Conflict,

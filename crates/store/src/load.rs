@@ -181,7 +181,10 @@ impl<'b> Batch<'b> {
                 message: error.to_string(),
             })?;
         let results = pool.broadcast(|_| self.work(progress));
-        results.into_iter().collect()
+        let errors = results.into_iter().filter_map(Result::err);
+        // A file that one thread could not write is closed to the others: that is not what went wrong.
+        let first = errors.min_by_key(|error| matches!(error, Error::Closed { .. }));
+        first.map_or(Ok(()), Err)
     }
 
     /// One thread: takes blocks, parses them and encodes their rows into row groups of its own.
@@ -268,7 +271,11 @@ impl Worker<'_> {
     }
 
     fn is_crowded(&self) -> bool {
-        let bytes: usize = self.open.iter().map(|(.., group)| group.memory_bytes()).sum();
+        let bytes: usize = self
+            .open
+            .iter()
+            .map(|(.., group)| group.memory_bytes())
+            .sum();
         self.open.len() > OPEN_DAYS_MAX || bytes > OPEN_BYTES_MAX
     }
 

@@ -24,6 +24,9 @@ const DELTA_ENCODED: &[&str] = &["time", "line_offset", "line_bytes"];
 /// Columns in which no value comes twice.
 const WITHOUT_DICTIONARY: &[&str] = &["request_id", "raw"];
 
+/// Rows that the encoder takes at once.
+const WRITE_BATCH_ROWS: usize = 8_192;
+
 /// A row group is full at this many rows: below it dictionaries repeat, above it a reader skips less.
 const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
 /// And at this many encoded bytes in memory, which bounds what a thread holds.
@@ -37,6 +40,7 @@ pub(crate) fn writer_properties(schema: &SchemaRef) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
+        .set_write_batch_size(WRITE_BATCH_ROWS)
         .set_created_by(concat!("floodmark ", env!("CARGO_PKG_VERSION")).to_owned());
     for column in DELTA_ENCODED {
         properties = properties
@@ -46,8 +50,7 @@ pub(crate) fn writer_properties(schema: &SchemaRef) -> WriterProperties {
     for field in schema.fields() {
         if field.data_type() == &DataType::Utf8View && field.name() != "kind" {
             let column = ColumnPath::from(field.name().as_str());
-            properties =
-                properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
         }
     }
     for column in WITHOUT_DICTIONARY {
@@ -137,8 +140,9 @@ impl Part {
             .into_iter()
             .map(ArrowColumnWriter::close)
             .collect::<Result<Vec<_>, _>>()?;
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = writer.as_mut() else {
+        let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out, so that after a failure no other thread meets a writer in the middle of a row group.
+        let Some(mut writer) = slot.take() else {
             return Err(Error::Closed {
                 path: self.path.clone(),
             });
@@ -151,6 +155,7 @@ impl Part {
             row_group.close()
         })();
         appended.map_err(|error| self.cannot_write(error))?;
+        *slot = Some(writer);
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         summary.add(&group.summary);
         Ok(())
@@ -163,21 +168,18 @@ impl Part {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let Some(writer) = writer.take() else {
+        let Some(mut writer) = writer.take() else {
             return Err(Error::Closed {
                 path: self.path.clone(),
             });
         };
-        let buffered = writer
-            .into_inner()
-            .map_err(|error| self.cannot_write(error))?;
+        // Not `into_inner`, which turns the error of a last write into text.
+        writer.finish().map_err(|error| self.cannot_write(error))?;
         let cannot = |source| Error::Write {
             path: self.path.clone(),
             source,
         };
-        let file = buffered
-            .into_inner()
-            .map_err(|error| cannot(error.into_error()))?;
+        let file = writer.inner().get_ref();
         file.sync_all().map_err(cannot)?;
         sync_folder(self.path.parent().unwrap_or(Path::new("/"))).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;

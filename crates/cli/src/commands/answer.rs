@@ -1,13 +1,16 @@
 //! An engine over the lake or over raw logs, and the rows of an answer on standard output.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use floodmark_ingest::Tally;
 use floodmark_query::{Engine, RawLogs, Running};
 use floodmark_report::{AnswerWriter, TableFormat};
 use floodmark_store::Lake;
 
 use crate::args::{AnswerArgs, Output};
+use crate::commands::temporary::TemporaryLake;
 use crate::logs::{Logs, Reads};
 use crate::plan::Plan;
 use crate::say::{counted, number, style};
@@ -18,19 +21,58 @@ pub(crate) struct Asked {
     pub(crate) engine: Engine,
     /// Raw logs, if it is them.
     pub(crate) logs: Option<Logs>,
+    /// The lake that they were read into, if more than one pass over them is to be expected.
+    temporary: Option<TemporaryLake>,
+}
+
+/// How raw logs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passes {
+    /// Where they lie, only the columns that the statement needs.
+    One,
+    /// Into a temporary lake first.
+    Many,
 }
 
 impl Asked {
     /// Raw logs if any are named, else the lake.
-    pub(crate) async fn open(plan: &Plan, logs: &[String], timeout_s: Option<u64>) -> Result<Self> {
+    pub(crate) async fn open(
+        plan: &Plan,
+        logs: &[String],
+        passes: Passes,
+        timeout_s: Option<u64>,
+    ) -> Result<Self> {
         let options = plan.engine(timeout_s);
         if !logs.is_empty() {
             let logs = Logs::find(plan, logs, &Reads::Again)?;
-            let engine = Engine::over_logs(&RawLogs { files: logs.files.clone() }, &options).await?;
-            return Ok(Self { engine, logs: Some(logs) });
+            if passes == Passes::Many {
+                let temporary = TemporaryLake::of(plan, &logs).await?;
+                let engine = Engine::over_lake(&temporary.lake, &options).await?;
+                return Ok(Self {
+                    engine,
+                    logs: Some(logs),
+                    temporary: Some(temporary),
+                });
+            }
+            let engine = Engine::over_logs(
+                &RawLogs {
+                    files: logs.files.clone(),
+                },
+                &options,
+            )
+            .await?;
+            return Ok(Self {
+                engine,
+                logs: Some(logs),
+                temporary: None,
+            });
         }
         match Lake::open(&plan.lake).await? {
-            Some(lake) => Ok(Self { engine: Engine::over_lake(&lake, &options).await?, logs: None }),
+            Some(lake) => Ok(Self {
+                engine: Engine::over_lake(&lake, &options).await?,
+                logs: None,
+                temporary: None,
+            }),
             None => bail!(
                 "there is no lake in `{}`\nhint: make one with `floodmark ingest LOG…`, name another with `--lake DIR`, or name logs to read where they lie",
                 plan.lake.display(),
@@ -38,9 +80,18 @@ impl Asked {
         }
     }
 
+    /// The account of raw logs, once they were read to their end.
+    pub(crate) fn account(&self) -> Option<(Tally, Vec<(PathBuf, String)>)> {
+        match &self.temporary {
+            Some(lake) => Some((lake.tally.clone(), lake.failures.clone())),
+            None => self.engine.seen().map(|seen| (seen.tally, seen.failures)),
+        }
+    }
+
     /// The footer: what was read for the answer; and the outcome under `--fail-on`.
-    pub(crate) async fn footer(&self, plan: &Plan, rows: u64, bytes: usize) -> Result<Outcome> {
-        if let Some(files) = self.engine.files_scanned() {
+    pub(crate) fn footer(&self, plan: &Plan, rows: u64, bytes: usize) -> Outcome {
+        let Some(logs) = &self.logs else {
+            let files = self.engine.files_scanned().unwrap_or_default();
             plan.voice.notice(&format!(
                 "{}; {} of {} of the lake opened, {} bytes read",
                 counted(rows, "row"),
@@ -48,16 +99,18 @@ impl Asked {
                 counted(files.all as u64, "file"),
                 number(bytes as u64),
             ));
-            return Ok(Outcome::Done);
-        }
-        plan.voice.notice(&counted(rows, "row"));
-        let (Some(logs), Some(seen)) = (&self.logs, self.engine.seen()) else {
-            plan.voice.notice("the logs were not read to their end, so their lines are not accounted for");
-            return Ok(Outcome::Done);
+            return Outcome::Done;
         };
-        account::say_failures(plan, logs, &seen.failures);
-        account::say(plan, logs, &seen.tally);
-        Ok(account::outcome(plan, &seen.tally, seen.failures.len()))
+        plan.voice.notice(&counted(rows, "row"));
+        let Some((tally, failures)) = self.account() else {
+            plan.voice.notice(
+                "the logs were not read to their end, so their lines are not accounted for",
+            );
+            return Outcome::Done;
+        };
+        account::say_failures(plan, logs, &failures);
+        account::say(plan, logs, &tally);
+        account::outcome(plan, &tally, failures.len())
     }
 }
 

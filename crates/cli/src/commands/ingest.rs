@@ -8,15 +8,15 @@ use anyhow::{Context, Result};
 use floodmark_ingest::{Intake, LineSchema, Tally};
 use floodmark_source::{BlockOptions, Feed, LastLine, plan as plan_readings};
 use floodmark_store::{Error as StoreError, Lake, LoadOptions};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::Outcome;
 use crate::account;
 use crate::args::IngestArgs;
 use crate::logs::{Logs, Reads};
 use crate::plan::Plan;
 use crate::say::{Level, said};
-use crate::Outcome;
 
 /// How often a run starts over because another process committed to the lake meanwhile.
 const CONFLICTS_MAX: usize = 20;
@@ -29,26 +29,36 @@ const DRAWS_A_SECOND: u8 = 5;
 
 pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
     let stop = stop_on_signals()?;
-    let logs = Logs::find(plan, &args.logs.logs, &Reads::UntilStopped(Arc::clone(&stop)))?;
+    let logs = Logs::find(
+        plan,
+        &args.logs.logs,
+        &Reads::UntilStopped(Arc::clone(&stop)),
+    )?;
     let mut lake = Lake::open_or_create(&plan.lake).await?;
     let mut total = Tally::default();
     for attempt in 0.. {
         let settings = logs.settings();
-        let variables: Vec<String> = settings
-            .values()
-            .flat_map(|settings| settings.format.variables().iter().map(|v| v.name.clone()))
-            .collect();
+        let variables = logs.variables();
         let known = lake.known_sources()?;
         let files = logs.files.iter().map(|(file, _)| file.clone()).collect();
         let readings = plan_readings(files, &known);
-        let failed = if attempt == 0 { account::say_outcomes(plan, &logs, &readings) } else { 0 };
-        let options = BlockOptions { last_line: LastLine::Wait, ..BlockOptions::default() };
+        let failed = if attempt == 0 {
+            account::say_outcomes(plan, &logs, &readings)
+        } else {
+            0
+        };
+        let options = BlockOptions {
+            last_line: LastLine::Wait,
+            ..BlockOptions::default()
+        };
         let feed = Arc::new(Feed::new(readings, options));
-        let mut names: Vec<&str> = variables.iter().map(String::as_str).collect();
-        names.sort_unstable();
-        let intake = Intake::new(Arc::clone(&feed), &settings, LineSchema::new(names));
+        let schema = LineSchema::new(variables.iter().map(String::as_str));
+        let intake = Intake::new(Arc::clone(&feed), &settings, schema);
         let bar = progress_bar(plan, &feed);
-        let load = LoadOptions { threads: plan.threads, ..LoadOptions::default() };
+        let load = LoadOptions {
+            threads: plan.threads,
+            ..LoadOptions::default()
+        };
         let loaded = lake
             .load(&intake, &load, &stop, &|tally| {
                 bar.set_position(feed.progress().done);
@@ -74,18 +84,27 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                 }
                 account::say(plan, &logs, &total);
                 if let Some(error) = logs.stdin_failure() {
-                    plan.voice.warn(&format!("cannot read standard input to its end: {}", said(error)));
+                    plan.voice.warn(&format!(
+                        "cannot read standard input to its end: {}",
+                        said(error)
+                    ));
                     return Ok(Outcome::Incomplete);
                 }
                 if stop.load(Ordering::Relaxed) {
-                    plan.voice.warn("stopped by a signal; run it again to go on from here");
+                    plan.voice
+                        .warn("stopped by a signal; run it again to go on from here");
                     return Ok(Outcome::Incomplete);
                 }
-                plan.voice.notice(&format!("lake {} at version {}", plan.lake.display(), lake.version()));
+                plan.voice.notice(&format!(
+                    "lake {} at version {}",
+                    plan.lake.display(),
+                    lake.version()
+                ));
                 return Ok(account::outcome(plan, &total, failed + failures.len()));
             }
             Err(StoreError::Conflict) if attempt < CONFLICTS_MAX => {
-                plan.voice.detail("another process wrote to the lake; planning again");
+                plan.voice
+                    .detail("another process wrote to the lake; planning again");
                 lake.refresh().await?;
             }
             Err(error) => return Err(error.into()),

@@ -71,11 +71,24 @@ fn describe(
     };
     say("log set", set);
     let bytes: u64 = files.iter().filter_map(|(file, _)| file.disk_bytes).sum();
-    say("files", &format!("{}, {} on disk", counted(files.len() as u64, "file"), counted(bytes, "byte")));
-    let mut formats: Vec<&LogSettings> = files.iter().map(|(_, settings)| settings.as_ref()).collect();
+    say(
+        "files",
+        &format!(
+            "{}, {} on disk",
+            counted(files.len() as u64, "file"),
+            counted(bytes, "byte")
+        ),
+    );
+    let mut formats: Vec<&LogSettings> = files
+        .iter()
+        .map(|(_, settings)| settings.as_ref())
+        .collect();
     formats.dedup_by_key(|settings| settings.format.text().to_owned());
     for settings in &formats {
-        say("format", &format!("{}: {}", settings.format.name(), settings.format.text()));
+        say(
+            "format",
+            &format!("{}: {}", settings.format.name(), settings.format.text()),
+        );
     }
     say(
         "lines",
@@ -90,7 +103,11 @@ fn describe(
     if let Some((first, last)) = tally.time_range_us {
         let show = |time_us: i64| {
             DateTime::from_timestamp_micros(time_us)
-                .map(|time| time.with_timezone(&plan.tz).format("%Y-%m-%d %H:%M:%S %Z").to_string())
+                .map(|time| {
+                    time.with_timezone(&plan.tz)
+                        .format("%Y-%m-%d %H:%M:%S %Z")
+                        .to_string()
+                })
                 .unwrap_or_default()
         };
         say("time", &format!("{} to {}", show(first), show(last)));
@@ -104,11 +121,21 @@ fn describe(
         say("zones", &zones.join(", "));
     }
     for (reason, rejects) in &tally.rejects {
-        say("rejected", &format!("{} for {reason}", number(rejects.count)));
+        say(
+            "rejected",
+            &format!("{} for {reason}", number(rejects.count)),
+        );
         for sample in &rejects.samples {
             // The hint of each would be the same: `to mend` has it once.
             let message = sample.message.lines().next().unwrap_or_default();
-            say("", &format!("byte {} of {}: {message}", number(sample.file_offset), sample.file));
+            say(
+                "",
+                &format!(
+                    "byte {} of {}: {message}",
+                    number(sample.file_offset),
+                    sample.file
+                ),
+            );
         }
     }
     for advice in advice(&formats, tally) {
@@ -128,22 +155,36 @@ fn zone_text(offset_s: i32) -> String {
 fn advice(formats: &[&LogSettings], tally: &Tally) -> Vec<String> {
     let mut advice = Vec::new();
     for settings in formats {
-        let logs = |name: &str| settings.format.variables().iter().any(|variable| variable.name == name);
+        let logs = |name: &str| {
+            settings
+                .format
+                .variables()
+                .iter()
+                .any(|variable| variable.name == name)
+        };
         if settings.format.escape() == Escape::None {
-            advice.push("`escape=none` lets a client forge whole lines; use `escape=json`".to_owned());
+            advice.push(
+                "`escape=none` lets a client forge whole lines; use `escape=json`".to_owned(),
+            );
         }
         if !logs("request_time") {
             advice.push("without `$request_time` there are no latencies, and a client that gave up after 10 s counts as served".to_owned());
         }
         if !logs("upstream_status") {
-            advice.push("without `$upstream_status` a request shed by Nginx itself counts as failed".to_owned());
+            advice.push(
+                "without `$upstream_status` a request shed by Nginx itself counts as failed"
+                    .to_owned(),
+            );
         }
         if !logs("http_user_agent") {
             advice.push("without `$http_user_agent` no bot can declare itself".to_owned());
         }
     }
     if tally.rejected() * 2 > tally.lines {
-        advice.push("more than half of the lines were rejected; give their format with `--format`".to_owned());
+        advice.push(
+            "more than half of the lines were rejected; give their format with `--format`"
+                .to_owned(),
+        );
     }
     advice.sort();
     advice.dedup();

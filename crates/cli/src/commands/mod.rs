@@ -8,6 +8,7 @@ mod report;
 mod shell;
 mod simulate;
 mod sql;
+mod temporary;
 
 pub(crate) use ingest::ingest;
 pub(crate) use inspect::inspect;

@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use floodmark_query::{NamedQuery, named_queries, named_query};
 
 use crate::args::QueryArgs;
-use crate::commands::answer::{Asked, write};
+use crate::commands::answer::{Asked, Passes, write};
 use crate::plan::Plan;
 use crate::{Outcome, out, window};
 
@@ -14,13 +14,15 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
         return Ok(Outcome::Done);
     };
     let query = named_query(name)?;
-    let asked = Asked::open(plan, &args.answer.from, args.answer.timeout).await?;
+    let asked = Asked::open(plan, &args.answer.from, Passes::Many, args.answer.timeout).await?;
     let mut settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
     for param in &args.params {
         let (name, value) = param
             .split_once('=')
             .ok_or_else(|| anyhow!("`--param`: expected `NAME=VALUE`, found `{param}`"))?;
-        settings.parameters.insert(name.to_owned(), value.to_owned());
+        settings
+            .parameters
+            .insert(name.to_owned(), value.to_owned());
     }
     let statement = query.statement(&settings)?;
     if args.sql {
@@ -29,13 +31,20 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
     }
     let mut running = asked.engine.start(&statement).await?;
     let rows = write(plan, &mut running, &args.answer).await?;
-    asked.footer(plan, rows, running.bytes_scanned()).await
+    Ok(asked.footer(plan, rows, running.bytes_scanned()))
 }
 
 /// Every query with its question and its parameters.
 fn list() -> String {
-    let width = named_queries().iter().map(|query| query.name.len()).max().unwrap_or(0);
-    named_queries().iter().map(|query| one(query, width)).collect()
+    let width = named_queries()
+        .iter()
+        .map(|query| query.name.len())
+        .max()
+        .unwrap_or(0);
+    named_queries()
+        .iter()
+        .map(|query| one(query, width))
+        .collect()
 }
 
 fn one(query: &NamedQuery, width: usize) -> String {
@@ -44,7 +53,11 @@ fn one(query: &NamedQuery, width: usize) -> String {
         .iter()
         .filter(|param| !param.default.starts_with("report."))
         .map(|param| {
-            let note = if param.note.is_empty() { String::new() } else { format!("  {}", param.note) };
+            let note = if param.note.is_empty() {
+                String::new()
+            } else {
+                format!("  {}", param.note)
+            };
             format!("{:width$}    {}={}{note}\n", "", param.name, param.default)
         })
         .collect();

@@ -4,26 +4,26 @@ use anyhow::Result;
 use floodmark_report::{LineCounts, Options, Report, Verdict, build};
 
 use crate::args::ReportArgs;
-use crate::commands::answer::Asked;
+use crate::commands::answer::{Asked, Passes};
 use crate::plan::{FailOn, Plan};
 use crate::say::style;
 use crate::{Outcome, account, out, window};
 
 pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
-    let asked = Asked::open(plan, &args.logs.logs, None).await?;
+    let asked = Asked::open(plan, &args.logs.logs, Passes::Many, None).await?;
     let settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
-    let seen = asked.engine.seen();
+    let account = asked.account();
     let options = Options {
         settings,
         source_names: match &asked.logs {
             Some(logs) => logs.names(),
             None => vec![format!("lake {}", plan.lake.display())],
         },
-        lines: seen.as_ref().map(|seen| LineCounts {
-            lines: seen.tally.lines,
-            requests: seen.tally.requests,
-            rejects: seen.tally.rejected(),
-            blank: seen.tally.blank,
+        lines: account.as_ref().map(|(tally, _)| LineCounts {
+            lines: tally.lines,
+            requests: tally.requests,
+            rejects: tally.rejected(),
+            blank: tally.blank,
         }),
         notes: Vec::new(),
         version: env!("CARGO_PKG_VERSION"),
@@ -31,10 +31,10 @@ pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
     let report = build(&asked.engine, &options).await?;
     write(args, &report)?;
     let mut outcome = verdict(plan, &report);
-    if let (Some(logs), Some(seen)) = (&asked.logs, seen) {
-        account::say_failures(plan, logs, &seen.failures);
-        account::say(plan, logs, &seen.tally);
-        outcome = outcome.max(account::outcome(plan, &seen.tally, seen.failures.len()));
+    if let (Some(logs), Some((tally, failures))) = (&asked.logs, account) {
+        account::say_failures(plan, logs, &failures);
+        account::say(plan, logs, &tally);
+        outcome = outcome.max(account::outcome(plan, &tally, failures.len()));
     }
     Ok(outcome)
 }
@@ -62,9 +62,16 @@ fn write(args: &ReportArgs, report: &Report) -> Result<()> {
 
 fn verdict(plan: &Plan, report: &Report) -> Outcome {
     let failed = plan.fail_on.iter().any(|condition| match condition {
-        FailOn::Verdict => report.weeks.iter().any(|week| week.verdict == Verdict::Fail),
+        FailOn::Verdict => report
+            .weeks
+            .iter()
+            .any(|week| week.verdict == Verdict::Fail),
         FailOn::Gaps => report.weeks.iter().any(|week| week.coverage < 1.0),
         FailOn::Rejects(_) => false,
     });
-    if failed { Outcome::Failed } else { Outcome::Done }
+    if failed {
+        Outcome::Failed
+    } else {
+        Outcome::Done
+    }
 }

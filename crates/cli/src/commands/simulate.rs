@@ -22,8 +22,11 @@ pub(crate) fn simulate(plan: &Plan, args: &SimulateArgs) -> Result<Outcome> {
         counted(summary.truth.lines, "line"),
         counted(summary.files.len() as u64, "file"),
     ));
-    let files: Vec<String> =
-        summary.files.iter().map(|file| format!("{}\n", file.display())).collect();
+    let files: Vec<String> = summary
+        .files
+        .iter()
+        .map(|file| format!("{}\n", file.display()))
+        .collect();
     out::print(&files.concat())?;
     Ok(Outcome::Done)
 }

@@ -55,10 +55,11 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let mut classes = StringViewBuilder::with_capacity(fields.rows());
     let mut rules = StringViewBuilder::with_capacity(fields.rows()).with_deduplicate_strings();
     for row in 0..fields.rows() {
-        let user_agent = agents
-            .is_valid(row)
-            .then(|| agents.value(row))
-            .unwrap_or_default();
+        let user_agent = if agents.is_valid(row) {
+            agents.value(row)
+        } else {
+            ""
+        };
         let features = SessionFeatures {
             agent: agent(user_agent),
             standing: None,

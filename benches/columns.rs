@@ -1,0 +1,48 @@
+//! A log file in the page cache to Arrow columns, all of the table's, on one thread; nothing is written.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use floodmark_ingest::{Intake, LineSchema, Scratch};
+use floodmark_source::{BlockOptions, Feed, plan};
+
+#[path = "log_file.rs"]
+mod log_file;
+#[path = "log_lines.rs"]
+mod log_lines;
+#[path = "rounds.rs"]
+mod rounds;
+
+fn main() {
+    let log = log_file::LogInFolder::new();
+    let whole = LineSchema::new(log.variables());
+    let schemas = [
+        ("columns/combined/all", whole.clone()),
+        (
+            "columns/combined/status",
+            whole.project(&[log_file::STATUS_AT]),
+        ),
+        ("columns/combined/none", whole.project(&[])),
+    ];
+    for (name, schema) in schemas {
+        println!(
+            "{}",
+            rounds::best(name, log.bytes(), || read(&log, &schema))
+        );
+    }
+}
+
+/// Reads the log into batches; returns the lines seen.
+fn read(log: &log_file::LogInFolder, schema: &LineSchema) -> usize {
+    let feed = Arc::new(Feed::new(plan(log.files(), &[]), BlockOptions::default()));
+    let intake = Intake::new(feed, &log.settings(), schema.clone());
+    let mut scratch = Scratch::default();
+    let mut lines = 0;
+    while let Some(batch) = intake.next(&mut scratch).expect("a log that can be read") {
+        lines += usize::try_from(batch.tally.lines).expect("lines of a block");
+        black_box(batch.rows);
+    }
+    lines
+}
