@@ -13,14 +13,14 @@ use crate::command::{Place, Run, catches, combined, end, signal, wait_for};
 
 /// Runs in a folder with a log, and compares what could not be done.
 #[track_caller]
-fn check(arguments: &[&str], expected: &str) {
+pub(crate) fn check(arguments: &[&str], expected: &str) {
     let place = Place::new();
     place.write("access.log", combined(0, 10));
     check_in(&place, arguments, expected);
 }
 
 #[track_caller]
-fn check_in(place: &Place, arguments: &[&str], expected: &str) {
+pub(crate) fn check_in(place: &Place, arguments: &[&str], expected: &str) {
     let run = place.floodmark(arguments);
     assert_eq!(run.code, 2, "{run:#?}");
     assert_eq!(run.stdout, "", "{run:#?}");
@@ -37,12 +37,6 @@ fn errors(place: &Place, run: &Run) -> String {
         .or_else(|| text.find("warning: "))
         .unwrap_or(text.len());
     text[start..].to_owned()
-}
-
-/// The statement fails over a log.
-#[track_caller]
-fn check_sql(statement: &str, expected: &str) {
-    check(&["sql", "--from", "access.log", statement], expected);
 }
 
 #[track_caller]
@@ -343,151 +337,6 @@ fn one_bad_file_does_not_stop_the_others() {
         "{run:#?}"
     );
     assert_eq!(count(&place, &[]), "10,10");
-}
-
-#[test]
-fn an_unknown_query() {
-    check(
-        &["query", "eror_spikes", "--from", "access.log"],
-        "error: no query `eror_spikes`; did you mean `error_spikes`?\nhint: `floodmark query` lists them\n",
-    );
-    check(
-        &["query", "weather", "--from", "access.log"],
-        "error: no query `weather`\nhint: `floodmark query` lists them\n",
-    );
-    check(
-        &["query", "status", "--from", "access.log", "-p", "x=1"],
-        "error: query `status` has no parameter `x`\n",
-    );
-    check(
-        &["query", "status", "--from", "access.log", "-p", "x"],
-        "error: `--param`: expected `NAME=VALUE`, found `x`\n",
-    );
-    check(
-        &[
-            "query",
-            "top_paths",
-            "--from",
-            "access.log",
-            "-p",
-            "top=many",
-        ],
-        "error: query `top_paths`: expected a value of type int for `top`, found `many`\n",
-    );
-}
-
-#[test]
-fn a_misspelt_column() {
-    check_sql(
-        "select stauts from requests",
-        "error: no column `stauts` in `requests`; did you mean `status`?\n",
-    );
-    check_sql(
-        "select weather from requests",
-        "error: no column `weather` in `requests`\n",
-    );
-}
-
-#[test]
-fn a_misspelt_table() {
-    let tables = "hint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`\n";
-    check_sql(
-        "select status from reqests",
-        &format!("error: no table `reqests`; did you mean `requests`?\n{tables}"),
-    );
-    check_sql(
-        "select * from weather",
-        &format!("error: no table `weather`\n{tables}"),
-    );
-}
-
-#[test]
-fn a_misspelt_function() {
-    check_sql(
-        "select status_clas(status) from requests",
-        "error: no function `status_clas`; did you mean `status_class`?\n",
-    );
-    check_sql(
-        "select weather(status) from requests",
-        "error: no function `weather`\n",
-    );
-}
-
-#[test]
-fn a_function_of_the_wrong_type() {
-    check_sql(
-        "select sum(path) from requests",
-        "error: no function takes `sum(Utf8View)`\nhint: `arrow_cast` and `cast` change a type, and `describe requests` shows those of columns\n",
-    );
-}
-
-#[test]
-fn what_is_no_sql() {
-    check_sql(
-        "select status form requests where",
-        "error: cannot read the statement: 1:20: expected end of statement, found `requests`\n",
-    );
-    check_sql(
-        "select\ncount(* from requests",
-        "error: cannot read the statement: 2:9: expected ), found `from`\n",
-    );
-    check_sql(
-        "select",
-        "error: cannot read the statement: expected an expression, found the end\n",
-    );
-    check_sql("", "error: expected a statement, found none\n");
-    check_sql(
-        "select 1; select 2",
-        "error: expected one statement, found several\nhint: run them one by one\n",
-    );
-}
-
-#[test]
-fn a_statement_that_would_change_something() {
-    let place = Place::new();
-    place.write("access.log", combined(0, 10));
-    for statement in [
-        "create table t as select 1",
-        "create external table t stored as csv location '/etc/passwd'",
-        "drop table requests",
-        "insert into requests values (1)",
-        "update requests set status = 1",
-        "delete from requests",
-        "copy (select * from requests) to 'out.csv'",
-        "COPY requests TO 'out.csv'",
-        "set datafusion.execution.batch_size = 1",
-        " truncate table requests",
-    ] {
-        let word = statement.split_whitespace().next().unwrap();
-        check_in(
-            &place,
-            &["sql", "--from", "access.log", statement],
-            &format!(
-                "error: only questions are answered here, found `{word}`\nhint: a statement begins with `SELECT`, `WITH`, `VALUES` or `EXPLAIN`\n"
-            ),
-        );
-    }
-    for statement in [
-        "/* */ copy requests to 'out.csv'",
-        "explain analyze insert into requests select * from requests",
-        "(select 1) union drop table requests",
-    ] {
-        let run = place.floodmark(&["sql", "--from", "access.log", statement]);
-        assert_eq!((run.stdout.as_str(), run.code), ("", 2), "{run:#?}");
-    }
-    assert!(!place.path("out.csv").exists());
-}
-
-#[test]
-fn a_file_is_no_table() {
-    check_sql(
-        "select * from '/etc/passwd'",
-        "error: no table `/etc/passwd`\nhint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`\n",
-    );
-    check_sql(
-        "select * from 'access.log.csv'",
-        "error: no table `access.log.csv`\nhint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`\n",
-    );
 }
 
 #[test]

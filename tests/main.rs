@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 mod bad_input;
+mod bad_question;
 mod command;
 mod evaluation;
 mod lake;

@@ -221,7 +221,9 @@ impl Lake {
 
 fn commit_error(error: DeltaTableError) -> Error {
     match error {
-        DeltaTableError::Transaction { source } if is_conflict(&source) => Error::Conflict,
+        DeltaTableError::Transaction { source } if is_conflict(&source) => Error::Conflict {
+            committed: Box::default(),
+        },
         other => other.into(),
     }
 }

@@ -56,7 +56,10 @@ pub enum Error {
     },
     /// Another process committed since this lake was read.
     #[error("another process wrote to the lake meanwhile")]
-    Conflict,
+    Conflict {
+        /// What this load had committed before.
+        committed: Box<floodmark_ingest::Tally>,
+    },
     /// An offset in the lake's log cannot be read.
     #[error("the lake's log holds a position that cannot be read: `{app_id}`")]
     BadPosition {

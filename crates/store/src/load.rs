@@ -80,9 +80,15 @@ impl Lake {
                 .filter(|known| committed.get(&known.id.to_string()) != Some(&known.offset))
                 .collect();
             if !files.is_empty() || !positions.is_empty() {
-                if let Err(error) = self.commit(&files, &positions).await {
-                    remove(files.iter().map(|file| file.path.as_path()));
-                    return Err(error);
+                match self.commit(&files, &positions).await {
+                    Ok(()) => {}
+                    Err(Error::Conflict { .. }) => {
+                        remove(files.iter().map(|file| file.path.as_path()));
+                        let committed = Box::new(total);
+                        return Err(Error::Conflict { committed });
+                    }
+                    // The commit may stand although something after it failed, so that its files must stay.
+                    Err(error) => return Err(error),
                 }
                 committed.extend(
                     positions

@@ -102,7 +102,8 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                 ));
                 return Ok(account::outcome(plan, &total, failed + failures.len()));
             }
-            Err(StoreError::Conflict) if attempt < CONFLICTS_MAX => {
+            Err(StoreError::Conflict { committed }) if attempt < CONFLICTS_MAX => {
+                total.add(*committed);
                 plan.voice
                     .detail("another process wrote to the lake; planning again");
                 lake.refresh().await?;
