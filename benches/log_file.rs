@@ -10,10 +10,6 @@ use floodmark_source::{DiscoverOptions, LogFile, discover};
 
 use crate::{log_lines, rounds};
 
-/// Place of `status` in the table's columns.
-#[allow(dead_code, reason = "only the bench of columns asks for one column")]
-pub(crate) const STATUS_AT: usize = 9;
-
 pub(crate) struct LogInFolder {
     folder: tempfile::TempDir,
     bytes: usize,
