@@ -13,6 +13,7 @@ mod load;
 mod part;
 mod positions;
 mod table;
+mod text_chunk;
 
 use std::path::PathBuf;
 
