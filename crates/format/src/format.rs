@@ -5,6 +5,7 @@ use crate::error::{FormatError, LineError};
 use crate::escape::Escape;
 use crate::hit::Hit;
 use crate::json::JsonKeys;
+use crate::layout::Layout;
 use crate::preset;
 use crate::request::{RequestParts, split_target};
 use crate::step::Plan;
@@ -57,8 +58,12 @@ impl CompiledFormat {
     /// nothing separates.
     pub fn compile(text: &str) -> Result<Self, FormatError> {
         let template = Template::read(text)?;
-        let plan = Plan::new(&template)?;
         let text = template.text();
+        let layout = Layout::from(&template);
+        if layout.is_empty() {
+            return Err(FormatError::NoVariable { text });
+        }
+        let plan = Plan::new(&layout)?;
         let name = preset::TEXTS
             .iter()
             .find(|(_, known)| *known == text)

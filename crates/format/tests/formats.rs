@@ -93,8 +93,8 @@ fn an_unknown_name_is_told_the_names() {
 #[test]
 fn a_text_that_cannot_be_split_is_refused() {
     check_error(
-        "$http_a$http_b",
-        "nothing in the log format separates `$http_a` from `$http_b`\nhint: such a log cannot be split; put a space or quotes between the two in `log_format`",
+        "$body_bytes_sent$request_length $status",
+        "nothing in the log format separates `$body_bytes_sent` from `$request_length`\nhint: such a log cannot be split; put a space or quotes between the two in `log_format`",
     );
 }
 
