@@ -35,7 +35,7 @@ impl Escape {
     /// Whether no value holds this byte as it is, so that it parts fields for certain.
     pub(crate) fn hides(self, byte: u8) -> bool {
         match self {
-            Self::Default | Self::Tomcat => byte < 0x20 || byte >= 0x7F,
+            Self::Default | Self::Tomcat => !(0x20..0x7F).contains(&byte),
             Self::Json => byte < 0x20,
             Self::None => false,
         }

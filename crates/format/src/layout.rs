@@ -32,10 +32,7 @@ pub(crate) struct Field {
 impl Layout {
     /// Whether no variable is in it.
     pub(crate) fn is_empty(&self) -> bool {
-        !self
-            .parts
-            .iter()
-            .any(|part| matches!(part, Part::Field(_)))
+        !self.parts.iter().any(|part| matches!(part, Part::Field(_)))
     }
 }
 

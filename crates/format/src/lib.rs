@@ -27,16 +27,22 @@
 //!
 //! Absent on purpose: I/O, allocation per line, Arrow, and any judgment about what a line means.
 
+mod alb;
+mod apache;
 mod detect;
 mod error;
 mod escape;
+mod fit;
 mod format;
 mod hit;
 mod json;
+mod keys;
 mod layout;
 mod line;
+mod ltsv;
 mod nginx_conf;
 mod number;
+mod percent;
 mod preset;
 mod request;
 mod run;
@@ -44,12 +50,13 @@ mod step;
 mod template;
 mod time;
 mod time_pattern;
+mod tomcat;
 mod variable;
 
 pub use detect::Detected;
 pub use error::{FormatError, LineError, LineErrorKind};
 pub use escape::{Escape, unescape};
-pub use format::CompiledFormat;
+pub use format::{CompiledFormat, Side};
 pub use hit::Hit;
 pub use nginx_conf::{AccessLog, ConfError, NginxConf};
 pub use number::{integer, port, seconds, seconds_list, status};

@@ -137,8 +137,8 @@ impl Step {
     #[cold]
     fn misfit(&self, line: &[u8], at: usize, end: Option<usize>) -> LineError {
         let stop = end.unwrap_or(at);
-        let shape_kind = Some(self.shape.kind())
-            .filter(|kind| *kind != LineErrorKind::MissingLiteral);
+        let shape_kind =
+            Some(self.shape.kind()).filter(|kind| *kind != LineErrorKind::MissingLiteral);
         let is_cut = match self.end {
             End::Munch => {
                 self.after.starts_with(&line[stop..]) && (end.is_some() || stop == line.len())

@@ -232,8 +232,14 @@ mod tests {
             "http://[2001:db8::1]:80/",
             Some(("http", "[2001:db8::1]", Some("80"), Some("/"))),
         );
-        check_uri("http://example.com", Some(("http", "example.com", None, None)));
-        check_uri("http://example.com:/x", Some(("http", "example.com", None, Some("/x"))));
+        check_uri(
+            "http://example.com",
+            Some(("http", "example.com", None, None)),
+        );
+        check_uri(
+            "http://example.com:/x",
+            Some(("http", "example.com", None, Some("/x"))),
+        );
         check_uri("/a://b", None);
         check_uri("example.com:443", None);
     }

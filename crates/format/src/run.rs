@@ -52,7 +52,8 @@ impl Plan {
                 right: name(&run[place + 1]),
             });
         }
-        let holds_spaces = |step: &Step| matches!(step.shape, Shape::Text | Shape::List | Shape::TimeLocal);
+        let holds_spaces =
+            |step: &Step| matches!(step.shape, Shape::Text | Shape::List | Shape::TimeLocal);
         let (first, last) = (&run[0], &run[run.len() - 1]);
         self.steps.push(Step {
             slot: first.slot,

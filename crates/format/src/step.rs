@@ -159,11 +159,13 @@ impl Plan {
             is_first: known.is_none(),
             is_clock: false,
             shape: Shape::of(field),
-            missing: field.missing.unwrap_or(match (escape, field.variable.absent) {
-                (Escape::Json | Escape::None, _) => Missing::Empty,
-                (_, Absent::Nothing) => Missing::Either,
-                (_, Absent::Hyphen | Absent::Never) => Missing::Hyphen,
-            }),
+            missing: field
+                .missing
+                .unwrap_or(match (escape, field.variable.absent) {
+                    (Escape::Json | Escape::None, _) => Missing::Empty,
+                    (_, Absent::Nothing) => Missing::Either,
+                    (_, Absent::Hyphen | Absent::Never) => Missing::Hyphen,
+                }),
             end: End::Munch,
             after: Box::default(),
             pattern: field.time.clone(),

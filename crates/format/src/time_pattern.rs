@@ -146,8 +146,8 @@ impl TimePattern {
             Item::EpochMilliseconds,
             Item::EpochMicroseconds,
         ]);
-        let day = has(&[Item::DayOfYear])
-            || (has(&[Item::Day]) && has(&[Item::Month, Item::MonthName]));
+        let day =
+            has(&[Item::DayOfYear]) || (has(&[Item::Day]) && has(&[Item::Month, Item::MonthName]));
         let hour = has(&[Item::Hour]) || (has(&[Item::HalfHour]) && has(&[Item::AmPm]));
         is_epoch || (has(&[Item::Year, Item::ShortYear]) && day && hour && has(&[Item::Minute]))
     }
@@ -410,14 +410,21 @@ mod tests {
             ("%F %T", "2024-06-10 06:13:21"),
             ("%c", "Mon Jun 10 06:13:21 2024"),
             ("%D %r", "06/10/24 06:13:21 AM"),
-            ("%A, %e %B %Y %H:%M:%S %Z", "Monday, 10 June 2024 06:13:21 UTC"),
+            (
+                "%A, %e %B %Y %H:%M:%S %Z",
+                "Monday, 10 June 2024 06:13:21 UTC",
+            ),
             ("%Y.%j %T", "2024.162 06:13:21"),
             ("%s", "1718000001"),
         ] {
             check(TimePattern::apache(pattern), text, AT_US);
         }
         check(TimePattern::apache("usec"), "1718000001000000", AT_US);
-        check(TimePattern::apache("msec"), "1718000001250", AT_US + 250_000);
+        check(
+            TimePattern::apache("msec"),
+            "1718000001250",
+            AT_US + 250_000,
+        );
         assert_eq!(TimePattern::apache("%Q"), None);
     }
 
@@ -442,13 +449,22 @@ mod tests {
         pattern.join(b".", &TimePattern::apache("msec_frac").expect("a pattern"));
         pattern.join(b" ", &TimePattern::apache("%z").expect("a pattern"));
         assert!(pattern.has_fraction());
-        check(Some(pattern), "10/Jun/2024:06:13:21.250 +0000", AT_US + 250_000);
+        check(
+            Some(pattern),
+            "10/Jun/2024:06:13:21.250 +0000",
+            AT_US + 250_000,
+        );
     }
 
     #[test]
     fn parts_out_of_range_are_no_time() {
         let pattern = TimePattern::apache("%F %T").expect("a pattern");
-        for bad in ["2024-02-30 00:00:00", "2024-01-01 24:00:00", "2024-01-01", "x"] {
+        for bad in [
+            "2024-02-30 00:00:00",
+            "2024-01-01 24:00:00",
+            "2024-01-01",
+            "x",
+        ] {
             assert_eq!(pattern.read(bad.as_bytes()), None, "{bad}");
         }
         let noon = TimePattern::apache("%F %I:%M %p").expect("a pattern");

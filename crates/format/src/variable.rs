@@ -410,7 +410,12 @@ const TABLE: &[Row] = &[
             "otel_parent_id",
         ],
     ),
-    (Text, Unit::One, Nothing, &["secure_link", "otel_parent_sampled"]),
+    (
+        Text,
+        Unit::One,
+        Nothing,
+        &["secure_link", "otel_parent_sampled"],
+    ),
 ];
 
 #[cfg(test)]
