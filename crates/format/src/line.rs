@@ -32,15 +32,16 @@ impl Plan {
         for (index, step) in self.steps.iter().enumerate() {
             let following = &self.steps[index + 1..];
             let end = if step.end == End::Munch && step.shape.is_time() {
-                match step.time(&line[at..]) {
+                let length = match step.time(&line[at..]) {
                     Some((length, time_us)) => {
                         if step.is_clock {
                             hit.time_us = Some(time_us);
                         }
-                        at + length
+                        length
                     }
-                    None => at + self.other_time(step, line, at)?,
-                }
+                    None => self.other_time(step, line, at)?,
+                };
+                at + length
             } else {
                 let end = match step.end {
                     End::Munch => step.munch(&line[at..]).map(|length| at + length),
@@ -66,8 +67,8 @@ impl Plan {
             }
             if step.is_first {
                 hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
-            } else if !step.run.is_empty() {
-                self.divide(&step.run, line, (at, end), hit)?;
+            } else if let Some(run) = step.run() {
+                self.divide(run, line, (at, end), hit)?;
             }
             at = end + step.after.len();
         }
@@ -89,7 +90,7 @@ impl Plan {
     fn other_time(&self, step: &Step, line: &[u8], at: usize) -> Result<usize, LineError> {
         let length = if step.is_clock {
             None
-        } else if step.pattern.is_some() {
+        } else if step.pattern().is_some() {
             step.munch(&line[at..])
         } else {
             step.missing.length(&line[at..])

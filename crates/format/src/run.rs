@@ -7,9 +7,17 @@
 
 use crate::error::{FormatError, LineError, LineErrorKind};
 use crate::hit::Hit;
-use crate::step::{Missing, Plan, Shape, Step};
+use crate::step::{Missing, Plan, Shape, Special, Step};
 use crate::time;
 use crate::variable::{Kind, Unit, Variable};
+
+/// Values with nothing between them.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) steps: Box<[Step]>,
+    /// How many of them do not show by themselves, seen from the end, where they begin.
+    open: usize,
+}
 
 impl Plan {
     /// Makes one step of each run of variables that nothing parts.
@@ -31,20 +39,18 @@ impl Plan {
         // What ends by itself needs no dividing.
         while run.len() > 1 && run[0].is_exact(self.variable(&run[0])) {
             let mut step = run.remove(0);
-            step.is_tight = true;
+            if step.special.is_none() {
+                step.special = Some(Box::new(Special::Tight));
+            }
             self.steps.push(step);
         }
         if run.len() == 1 {
             self.steps.append(&mut run);
             return Ok(());
         }
-        for step in run.iter_mut().rev() {
-            if !step.shape.is_exact_from_the_end(step.missing) {
-                break;
-            }
-            step.is_tight = true;
-        }
-        let open = run.iter().take_while(|step| !step.is_tight).count();
+        let exact = run.iter().rev();
+        let exact = exact.take_while(|step| step.shape.is_exact_from_the_end(step.missing));
+        let open = run.len() - exact.count();
         if let Some(place) = self.undecided(&run[..open]) {
             let name = |step: &Step| self.variable(step).name.clone();
             return Err(FormatError::NotSeparated {
@@ -67,9 +73,10 @@ impl Plan {
             missing: Missing::Never,
             end: first.end,
             after: last.after.clone(),
-            pattern: None,
-            is_tight: false,
-            run: run.into(),
+            special: Some(Box::new(Special::Run(Run {
+                steps: run.into(),
+                open,
+            }))),
         });
         Ok(())
     }
@@ -113,13 +120,13 @@ impl Plan {
     /// Fills the values of a run from its text, which is `line[at..end]`.
     pub(crate) fn divide<'line>(
         &self,
-        run: &[Step],
+        run: &Run,
         line: &'line [u8],
         (at, mut end): (usize, usize),
         hit: &mut Hit<'line>,
     ) -> Result<(), LineError> {
-        let open = run.iter().take_while(|step| !step.is_tight).count();
-        for step in run[open..].iter().rev() {
+        let (open, exact) = run.steps.split_at(run.open);
+        for step in exact.iter().rev() {
             let start = step
                 .shape
                 .start_from_the_end(&line[at..end])
@@ -128,7 +135,7 @@ impl Plan {
             step.put(line, (start, end), hit)?;
             end = start;
         }
-        let Some((mut owner, others)) = run[..open].split_first() else {
+        let Some((mut owner, others)) = open.split_first() else {
             return Ok(());
         };
         let mut start = at;
@@ -195,11 +202,8 @@ impl Step {
             }
             _ => rest.len(),
         };
-        let rest = &rest[..longest.min(rest.len())];
-        match &self.pattern {
-            Some(pattern) => pattern.munch(rest),
-            None => self.shape.munch(rest, self.missing),
-        }
+        self.shape
+            .munch(&rest[..longest.min(rest.len())], self.missing)
     }
 
     fn put<'line>(

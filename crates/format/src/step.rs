@@ -5,6 +5,7 @@ use memchr::{memchr, memrchr};
 use crate::error::FormatError;
 use crate::escape::Escape;
 use crate::layout::{Field, Layout, Part};
+use crate::run::Run;
 use crate::time;
 use crate::time_pattern::TimePattern;
 use crate::variable::{Absent, Kind, Variable};
@@ -49,12 +50,19 @@ pub(crate) struct Step {
     pub(crate) missing: Missing,
     pub(crate) end: End,
     pub(crate) after: Box<[u8]>,
+    /// What few steps have; in a box, so that the others are small.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// How a value is read that its shape alone does not say.
+#[derive(Debug, Clone)]
+pub(crate) enum Special {
     /// Of [`Shape::Pattern`].
-    pub(crate) pattern: Option<TimePattern>,
-    /// Nothing parts it from the next value, so it takes no more than Nginx writes of it.
-    pub(crate) is_tight: bool,
-    /// This value and those after it, where nothing parts them; their text is found as one, and divided.
-    pub(crate) run: Box<[Step]>,
+    Pattern(TimePattern),
+    /// Nothing parts the value from the next, so it takes no more than Nginx writes of it.
+    Tight,
+    /// Nothing parts several values; their text is found as one, and divided.
+    Run(Run),
 }
 
 /// How a value that is not there is logged.
@@ -97,7 +105,7 @@ pub(crate) enum Shape {
     TimeLocal,
     TimeIso8601,
     Msec,
-    /// A time by [`Step::pattern`].
+    /// A time by a pattern.
     Pattern,
     Status,
     Digits,
@@ -168,9 +176,10 @@ impl Plan {
                 }),
             end: End::Munch,
             after: Box::default(),
-            pattern: field.time.clone(),
-            is_tight: false,
-            run: Box::default(),
+            special: field
+                .time
+                .clone()
+                .map(|time| Box::new(Special::Pattern(time))),
         });
         Ok(())
     }
@@ -219,7 +228,7 @@ impl Step {
             Shape::TimeIso8601 => Some(1),
             Shape::Msec => Some(2),
             Shape::Pattern => {
-                let pattern = self.pattern.as_ref().filter(|pattern| pattern.is_whole())?;
+                let pattern = self.pattern().filter(|pattern| pattern.is_whole())?;
                 Some(if pattern.has_fraction() { 2 } else { 0 })
             }
             _ => None,
@@ -266,7 +275,7 @@ impl Step {
             if let Some(quote) = memchr(b'"', after) {
                 return (self.shape == Shape::Text).then_some(distance + quote);
             }
-            let step = step.filter(|step| step.shape == Shape::TimeLocal && step.run.is_empty())?;
+            let step = step.filter(|step| step.shape == Shape::TimeLocal)?;
             distance += after.len() + time::TIME_LOCAL_BYTES;
             after = &step.after;
         }
@@ -293,32 +302,59 @@ impl Step {
 
     /// Whether the value's end is known from its shape alone.
     fn is_recognised(&self) -> bool {
-        self.run.is_empty()
+        self.run().is_none()
             && (self.end == End::Munch || (self.end == End::Quote && self.shape == Shape::Word))
     }
 
-    /// The length of the longest value that `rest` begins with; `None` if there is none.
-    pub(crate) fn munch(&self, rest: &[u8]) -> Option<usize> {
-        if self.is_tight {
-            return self.tight(rest);
+    pub(crate) fn pattern(&self) -> Option<&TimePattern> {
+        match self.special.as_deref() {
+            Some(Special::Pattern(pattern)) => Some(pattern),
+            _ => None,
         }
-        match &self.pattern {
-            Some(pattern) => pattern
+    }
+
+    pub(crate) fn run(&self) -> Option<&Run> {
+        match self.special.as_deref() {
+            Some(Special::Run(run)) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The length of the longest value that `rest` begins with; `None` if there is none.
+    #[inline]
+    pub(crate) fn munch(&self, rest: &[u8]) -> Option<usize> {
+        match self.special.as_deref() {
+            None => self.shape.munch(rest, self.missing),
+            Some(special) => self.munch_special(special, rest),
+        }
+    }
+
+    #[cold]
+    fn munch_special(&self, special: &Special, rest: &[u8]) -> Option<usize> {
+        match special {
+            Special::Pattern(pattern) => pattern
                 .munch(rest)
                 .or_else(|| self.missing.length(rest).filter(|_| !self.is_clock)),
-            None => self.shape.munch(rest, self.missing),
+            Special::Tight => self.tight(rest),
+            Special::Run(_) => self.shape.munch(rest, self.missing),
         }
     }
 
     /// The length of the time that `rest` begins with, and the time in microseconds.
+    #[inline]
     pub(crate) fn time(&self, rest: &[u8]) -> Option<(usize, i64)> {
-        if self.is_tight {
-            let (length, time_us) = self.shape.time(&rest[..self.tight(rest)?])?;
-            return Some((length, time_us));
-        }
-        match &self.pattern {
-            Some(pattern) => pattern.read(rest),
+        match self.special.as_deref() {
             None => self.shape.time(rest),
+            Some(special) => self.time_special(special, rest),
+        }
+    }
+
+    #[cold]
+    fn time_special(&self, special: &Special, rest: &[u8]) -> Option<(usize, i64)> {
+        match special {
+            Special::Pattern(pattern) => pattern.read(rest),
+            Special::Tight => self.shape.time(&rest[..self.tight(rest)?]),
+            Special::Run(_) => None,
         }
     }
 
