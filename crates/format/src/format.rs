@@ -119,6 +119,8 @@ impl CompiledFormat {
     fn of_family(family: &str, text: &str) -> Option<Result<Self, FormatError>> {
         let has_directives = text.contains('%') || text.contains("pattern=");
         match family {
+            // A `log_format` may begin with any word.
+            "json" | "ltsv" if text.contains('$') && !text.contains('=') => None,
             "json" => Some(Self::of_keys(Syntax::Json, text)),
             "ltsv" => Some(Self::of_keys(Syntax::Ltsv, text)),
             preset::ALB if text.trim().is_empty() => Some(alb::plan().map(Self::of_balancer)),

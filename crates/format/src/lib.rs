@@ -1,9 +1,10 @@
-//! Compiles an Nginx `log_format` once and parses lines by it into borrowed [`Hit`]s.
+//! Compiles a log format once and parses lines by it into borrowed [`Hit`]s.
 //!
-//! Start from [`CompiledFormat`] (a preset, a `log_format` text, or a format detected) and
-//! [`CompiledFormat::parse_into`]. The values of a [`Hit`] are bytes of the line, still escaped as the log
-//! escapes them; [`unescape`] undoes that, and [`integer`], [`status`], [`port`], [`seconds`] and [`seconds_list`]
-//! read numbers. [`NginxConf`] reads which logs an nginx.conf writes, and in what formats.
+//! Start from [`CompiledFormat`] (a preset, the text of an Nginx `log_format`, of Apache's `LogFormat` or of a Tomcat
+//! valve, a map of JSON or LTSV keys, or a format detected) and [`CompiledFormat::parse_into`]. The values of a
+//! [`Hit`] are bytes of the line, still escaped as the log escapes them; [`unescape`] undoes that. [`integer`],
+//! [`status`] and [`port`] read numbers, and [`Variable::read_seconds`] durations, which not every writer logs in
+//! seconds. [`NginxConf`] reads which logs an nginx.conf writes, and in what formats.
 //!
 //! ```
 //! use floodmark_format::{CompiledFormat, Hit, status, unescape};

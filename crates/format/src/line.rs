@@ -1,7 +1,5 @@
 //! Parses a line by the plan of its format.
 
-use memchr::memchr;
-
 use crate::error::{LineError, LineErrorKind};
 use crate::hit::Hit;
 use crate::step::{End, Missing, Plan, Shape, Step, starts_with};
@@ -45,12 +43,12 @@ impl Plan {
             } else {
                 let end = match step.end {
                     End::Munch => step.munch(&line[at..]).map(|length| at + length),
-                    End::Byte(byte) => memchr(byte, &line[at..]).map(|length| at + length),
                     End::Quote => step.quote(following, line, at),
                     End::Line => Some(line.len()),
-                    End::BeforeQuote { .. } | End::First { .. } | End::Last { .. } => {
-                        step.search(following, line, at)
-                    }
+                    End::Byte(_)
+                    | End::BeforeQuote { .. }
+                    | End::First { .. }
+                    | End::Last { .. } => step.search(following, line, at),
                 };
                 match end {
                     Some(end) => end,
@@ -58,12 +56,7 @@ impl Plan {
                 }
             };
             if !starts_with(&line[end..], &step.after) {
-                if index + 1 >= self.required && is_cut_at(&line[end..], &step.after) {
-                    hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
-                    self.add_up(line, hit);
-                    return Ok(());
-                }
-                return Err(step.misfit(line, at, Some(end)));
+                return self.end_early(index, line, (at, end), hit);
             }
             if step.is_first {
                 hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
@@ -82,6 +75,24 @@ impl Plan {
         if self.sum.is_some() {
             self.add_up(line, hit);
         }
+        Ok(())
+    }
+
+    /// A line that ends with the value of this step, as an older writer has fewer fields; else the step's misfit.
+    #[cold]
+    fn end_early<'line>(
+        &self,
+        index: usize,
+        line: &'line [u8],
+        (at, end): (usize, usize),
+        hit: &mut Hit<'line>,
+    ) -> Result<(), LineError> {
+        let step = &self.steps[index];
+        if index + 1 < self.required || !is_cut_at(&line[end..], &step.after) {
+            return Err(step.misfit(line, at, Some(end)));
+        }
+        hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
+        self.add_up(line, hit);
         Ok(())
     }
 
@@ -122,14 +133,16 @@ fn is_cut_at(rest: &[u8], after: &[u8]) -> bool {
 }
 
 impl Step {
+    #[inline]
     pub(crate) fn value<'line>(&self, raw: &'line [u8]) -> Option<&'line [u8]> {
-        let is_text = || matches!(self.shape, Shape::Text | Shape::Word);
-        let is_missing = match self.missing {
-            Missing::Hyphen => matches!(raw, [b'-']),
-            Missing::Empty => raw.is_empty() && !is_text(),
-            Missing::Either => matches!(raw, [b'-']) || (raw.is_empty() && !is_text()),
-            Missing::MinusOne => matches!(raw, [b'-'] | [b'-', b'1']),
-            Missing::Never => false,
+        let is_missing = match raw {
+            [b'-'] => !matches!(self.missing, Missing::Empty | Missing::Never),
+            [] => {
+                matches!(self.missing, Missing::Empty | Missing::Either)
+                    && !matches!(self.shape, Shape::Text | Shape::Word)
+            }
+            [b'-', b'1'] => self.missing == Missing::MinusOne,
+            _ => false,
         };
         (!is_missing).then_some(raw)
     }

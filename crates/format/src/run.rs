@@ -118,6 +118,7 @@ impl Plan {
     }
 
     /// Fills the values of a run from its text, which is `line[at..end]`.
+    #[inline(never)]
     pub(crate) fn divide<'line>(
         &self,
         run: &Run,

@@ -368,7 +368,8 @@ impl Step {
                     .checked_sub(distance)
                     .filter(|end| *end >= at);
             }
-            End::Munch | End::Quote | End::Line | End::Byte(_) => return None,
+            End::Byte(byte) => return memchr(byte, &line[at..]).map(|length| at + length),
+            End::Munch | End::Quote | End::Line => return None,
         };
         let mut end_max = if before_quote {
             bare_quote(line, at)?

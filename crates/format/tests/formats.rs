@@ -269,6 +269,20 @@ fn percent_directives_need_their_writers_name() {
 }
 
 #[test]
+fn a_log_format_may_begin_with_the_word_of_a_family() {
+    for text in [
+        "json $status",
+        "ltsv: $status",
+        "apache $status",
+        "tomcat $status",
+    ] {
+        let format = CompiledFormat::named(text).expect("a format");
+        assert_eq!(format.text(), text);
+        assert_eq!(format.variables().len(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_map_that_is_none_is_refused() {
     check_error(
         "json status",
