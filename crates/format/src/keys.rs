@@ -29,8 +29,12 @@ impl Syntax {
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     pub(crate) syntax: Syntax,
-    /// Sorted by key.
+    /// Sorted by length and then by key: few keys have the same length, so that few have to be compared.
     slots: Vec<(String, u16)>,
+    /// Where in `slots` the keys of each length begin, and after the longest their end.
+    starts: Vec<usize>,
+    /// What the keys of values inside objects begin with, up to each of their points; sorted.
+    prefixes: Vec<String>,
     pub(crate) variables: Vec<Variable>,
     /// What was asked for beyond the usual names.
     entries: Vec<Entry>,
@@ -58,6 +62,8 @@ impl Keys {
         let mut keys = Self {
             syntax,
             slots: Vec::new(),
+            starts: Vec::new(),
+            prefixes: Vec::new(),
             variables: Vec::new(),
             entries: Vec::new(),
         };
@@ -80,8 +86,26 @@ impl Keys {
                 keys.add(name, label, Unit::One);
             }
         }
-        keys.slots.sort_unstable();
+        keys.index();
         keys
+    }
+
+    fn index(&mut self) {
+        let order = |(key, slot): &(String, u16)| (key.len(), key.clone(), *slot);
+        self.slots.sort_by_key(order);
+        let longest = self.slots.last().map_or(0, |(key, _)| key.len());
+        let start = |length| self.slots.partition_point(|(key, _)| key.len() < length);
+        self.starts = (0..longest + 2).map(start).collect();
+        self.prefixes = self
+            .slots
+            .iter()
+            .flat_map(|(key, _)| {
+                let points = key.match_indices('.');
+                points.map(|(at, _)| key[..=at].to_owned())
+            })
+            .collect();
+        self.prefixes.sort_unstable();
+        self.prefixes.dedup();
     }
 
     /// Whether a variable has this name.
@@ -135,11 +159,11 @@ impl Keys {
     }
 
     pub(crate) fn slot(&self, key: &[u8]) -> Option<u16> {
-        let found = self
-            .slots
-            .binary_search_by(|(known, _)| known.as_bytes().cmp(key))
-            .ok()?;
-        Some(self.slots[found].1)
+        let start = *self.starts.get(key.len())?;
+        let end = *self.starts.get(key.len() + 1)?;
+        let alike = &self.slots[start..end];
+        let found = alike.iter().find(|(known, _)| known.as_bytes() == key);
+        found.map(|(_, slot)| *slot)
     }
 
     /// Parses a line into `hit`.
@@ -191,11 +215,10 @@ struct Filling<'keys, 'hit, 'line> {
 
 impl<'line> Visitor<'line> for Filling<'_, '_, 'line> {
     fn wants(&self, prefix: &[u8]) -> bool {
-        let slots = &self.keys.slots;
-        let at = slots.partition_point(|(key, _)| key.as_bytes() < prefix);
-        slots
-            .get(at)
-            .is_some_and(|(key, _)| key.as_bytes().starts_with(prefix))
+        let prefixes = &self.keys.prefixes;
+        prefixes
+            .binary_search_by(|known| known.as_bytes().cmp(prefix))
+            .is_ok()
     }
 
     fn value(&mut self, key: &[u8], value: &'line [u8], at: usize) -> Result<(), LineError> {
