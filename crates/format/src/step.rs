@@ -1,6 +1,6 @@
 //! The plan of a format: for each variable, how its end is found.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::error::FormatError;
 use crate::escape::Escape;
@@ -543,7 +543,8 @@ impl Shape {
                 Some(b'-') if missing == Missing::Never => Some(1),
                 _ => missing.length(rest),
             },
-            Self::Word => Some(leading(rest, |byte| Self::Word.allows(byte))),
+            // As `allows` says.
+            Self::Word => Some(memchr2(b' ', b'"', rest).unwrap_or(rest.len())),
             Self::Text => Some(rest.len()),
         }
     }
