@@ -147,8 +147,12 @@ impl Plan {
             let mark = self.mark_of(owner, step);
             let found = mark.and_then(|mark| memchr::memchr(mark, &line[start..end]));
             let Some(length) = found else {
-                unseen += usize::from(step.missing != Missing::Empty);
-                step.put_nothing(hit);
+                if mark.is_some() {
+                    end = step.put_missing(line, (start, end), hit)?;
+                } else {
+                    unseen += usize::from(step.missing != Missing::Empty);
+                    step.put_nothing(hit);
+                }
                 continue;
             };
             owner.put(line, (start, start + length), hit)?;
@@ -223,15 +227,31 @@ impl Step {
             if self.is_clock {
                 hit.time_us = Some(time_us);
             }
-        } else if !matches!(self.shape, Shape::Text | Shape::Word)
-            && self.munch(raw) != Some(raw.len())
-        {
+        } else if self.munch(raw) != Some(raw.len()) {
             return Err(misfit());
         }
         if self.is_first {
             hit.values[usize::from(self.slot)] = self.value(raw);
         }
         Ok(())
+    }
+
+    /// A value whose mark is not there is logged as missing, at the end of the text. The end of what is before it.
+    fn put_missing<'line>(
+        &self,
+        line: &'line [u8],
+        (start, end): (usize, usize),
+        hit: &mut Hit<'line>,
+    ) -> Result<usize, LineError> {
+        let length = match self.missing {
+            Missing::Empty | Missing::Either => 0,
+            _ if line[start..end].ends_with(b"-") => 1,
+            _ => return Err(LineError::at(self.shape.kind(), self.slot, end)),
+        };
+        if self.is_first {
+            hit.values[usize::from(self.slot)] = self.value(&line[end - length..end]);
+        }
+        Ok(end - length)
     }
 
     fn put_nothing(&self, hit: &mut Hit<'_>) {
