@@ -21,7 +21,7 @@ pub struct CompiledFormat {
     name: &'static str,
     text: String,
     escape: Escape,
-    side: Side,
+    layer: Layer,
     variables: Vec<Variable>,
     reader: Reader,
     request: RequestSlots,
@@ -29,13 +29,24 @@ pub struct CompiledFormat {
 
 /// Which side of a site writes logs of a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum Layer {
     /// A load balancer in front: `alb`.
     Balancer,
     /// The web server that clients reach, as far as the format tells.
     Edge,
     /// The application behind it: Tomcat's formats.
     App,
+}
+
+impl Layer {
+    /// The name in the `layer` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Balancer => "balancer",
+            Self::Edge => "edge",
+            Self::App => "app",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +81,7 @@ impl CompiledFormat {
             (*name).clone_into(&mut format.text);
         }
         if name.starts_with("tomcat") {
-            format.side = Side::App;
+            format.layer = Layer::App;
         }
         Some(format)
     }
@@ -137,7 +148,7 @@ impl CompiledFormat {
                 };
                 let layout = tomcat::layout(text, version);
                 let format = Self::of_directives(family, text, layout).map(|format| Self {
-                    side: Side::App,
+                    layer: Layer::App,
                     ..format
                 });
                 Some(format)
@@ -203,7 +214,7 @@ impl CompiledFormat {
     fn of_balancer(plan: Plan) -> Self {
         let text = preset::ALB.to_owned();
         let mut format = Self::of_plan(preset::ALB, text, Escape::Default, plan);
-        format.side = Side::Balancer;
+        format.layer = Layer::Balancer;
         format.request.absolute = AbsoluteSlots::of(&format.variables);
         format
     }
@@ -213,7 +224,7 @@ impl CompiledFormat {
             name,
             text,
             escape,
-            side: Side::Edge,
+            layer: Layer::Edge,
             request: RequestSlots::of(&plan.variables),
             variables: plan.variables.clone(),
             reader: Reader::Plan(plan),
@@ -232,7 +243,7 @@ impl CompiledFormat {
                 Syntax::Json => Escape::Json,
                 Syntax::Ltsv => Escape::Default,
             },
-            side: Side::Edge,
+            layer: Layer::Edge,
             request: RequestSlots::of(&keys.variables),
             variables: keys.variables.clone(),
             reader: Reader::Keys(keys),
@@ -280,8 +291,8 @@ impl CompiledFormat {
     }
 
     /// Which side of a site writes such logs.
-    pub fn side(&self) -> Side {
-        self.side
+    pub fn layer(&self) -> Layer {
+        self.layer
     }
 
     /// The variables in order of their first appearance; a variable's index is its slot in [`Hit::values`].

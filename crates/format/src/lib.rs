@@ -57,7 +57,7 @@ mod variable;
 pub use detect::Detected;
 pub use error::{FormatError, LineError, LineErrorKind};
 pub use escape::{Escape, unescape};
-pub use format::{CompiledFormat, Side};
+pub use format::{CompiledFormat, Layer};
 pub use hit::Hit;
 pub use nginx_conf::{AccessLog, ConfError, NginxConf};
 pub use number::{integer, port, seconds, seconds_list, status};

@@ -203,7 +203,7 @@ proptest! {
         let again = CompiledFormat::compile(format.text()).expect("the text of a format");
         prop_assert_eq!(again.text(), format.text());
         prop_assert_eq!(again.variables(), format.variables());
-        prop_assert_eq!(again.side(), format.side());
+        prop_assert_eq!(again.layer(), format.layer());
         let mut hit = Hit::default();
         match format.parse_into(&line, &mut hit) {
             Ok(()) => {

@@ -1,6 +1,6 @@
 //! Formats: their names, texts, errors, and finding them by a log's first lines.
 
-use floodmark_format::{CompiledFormat, Escape, Kind, Side};
+use floodmark_format::{CompiledFormat, Escape, Kind, Layer};
 
 const COMBINED: &str =
     r#"192.0.2.7 - - [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 512 "-" "curl/8.5.0""#;
@@ -219,18 +219,18 @@ fn dialects_are_detected() {
 #[test]
 fn the_side_is_known_from_the_format() {
     for (format, side) in [
-        ("combined", Side::Edge),
-        ("apache_combined", Side::Edge),
-        ("alb", Side::Balancer),
-        ("tomcat", Side::App),
-        ("tomcat9 %h %t", Side::App),
-        ("tomcat_json", Side::App),
-        ("json", Side::Edge),
+        ("combined", Layer::Edge),
+        ("apache_combined", Layer::Edge),
+        ("alb", Layer::Balancer),
+        ("tomcat", Layer::App),
+        ("tomcat9 %h %t", Layer::App),
+        ("tomcat_json", Layer::App),
+        ("json", Layer::Edge),
     ] {
         let format = CompiledFormat::named(format).expect("a format");
-        assert_eq!(format.side(), side, "{}", format.text());
+        assert_eq!(format.layer(), side, "{}", format.text());
         let again = CompiledFormat::compile(format.text()).expect("a format");
-        assert_eq!(again.side(), side, "{}", format.text());
+        assert_eq!(again.layer(), side, "{}", format.text());
     }
 }
 

@@ -33,7 +33,7 @@ pub use floodmark_traffic::row::RULES_VERSION;
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
 pub use dictionary::Dictionary;
 pub use intake::Intake;
-pub use recipe::{Layer, LogSettings, Secrets};
+pub use recipe::{LogSettings, Secrets};
 pub use rows::{LINE_TOO_LONG, LineBatch};
 pub use scratch::{Scratch, TextAs};
 pub use secrets::{REDACTED, redact};

@@ -8,40 +8,15 @@ use floodmark_format::{CompiledFormat, Escape};
 
 use crate::batch::{CodeBuilder, ColumnBuilder, TextBuilder, UsualBuilder, Value};
 use crate::client::Trust;
-use crate::columns::{Column, ColumnType, LineSchema, Origin};
+use crate::columns::{Column, LineSchema, Origin};
 use crate::scratch::{Scratch, TextAs};
 use crate::texts::Field;
-
-/// Which side of the site wrote the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layer {
-    /// A load balancer in front.
-    Balancer,
-    /// The web server that clients reach.
-    Edge,
-    /// The application behind it.
-    App,
-}
-
-impl Layer {
-    /// The name in the `layer` column.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Balancer => "balancer",
-            Self::Edge => "edge",
-            Self::App => "app",
-        }
-    }
-}
 
 /// What holds for all lines of one log.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
     /// How its lines are written.
     pub format: CompiledFormat,
-    /// Which side of the site wrote it.
-    pub layer: Layer,
     /// The port of rows whose line does not say.
     pub server_port: i32,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -99,7 +74,6 @@ pub(crate) enum Fill {
     From(Origin),
     Slot {
         slot: usize,
-        column_type: ColumnType,
         absent: Absent,
         field: Field,
     },
@@ -195,7 +169,7 @@ impl Recipe {
         Some(match fill {
             Fill::Null => Value::Null,
             Fill::From(Origin::Kind) => Value::Text("request".into()),
-            Fill::From(Origin::Layer) => Value::Text(self.settings.layer.as_str().into()),
+            Fill::From(Origin::Layer) => Value::Text(self.settings.format.layer().as_str().into()),
             Fill::From(Origin::ServerPort) => Value::Small(self.settings.server_port),
             Fill::From(Origin::TimeInferred) => Value::Flag(false),
             Fill::From(Origin::BlankBefore) => Value::Count(0),
@@ -218,7 +192,6 @@ impl Fill {
         match (column.origin, slot) {
             (Origin::Variable | Origin::ServerPort, Some(slot)) => Self::Slot {
                 slot,
-                column_type: column.column_type,
                 absent: if column.name.starts_with("upstream_") {
                     Absent::Hyphen
                 } else {

@@ -5,15 +5,13 @@ use std::net::IpAddr;
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use floodmark_format::{
-    Escape, Hit, LineError, integer, port, seconds, seconds_list, status, unescape,
-};
+use floodmark_format::{Escape, Hit, LineError, Variable, integer, port, status, unescape};
 use floodmark_traffic::row::row_bot;
 use memchr::memchr_iter;
 
 use crate::Error;
 use crate::batch::{Block, ColumnBuilder, TextBuilder, Value, finish};
-use crate::columns::{ColumnType, LineSchema, Origin};
+use crate::columns::{LineSchema, Origin};
 use crate::recipe::{Absent, Fill, Recipe};
 use crate::relay::{Heard, Teller};
 use crate::scratch::{Judgeable, Judged, Scratch, TextAs};
@@ -268,6 +266,7 @@ impl<'block> Rows<'block> {
 
     fn request_row(&mut self, start: usize, end: usize, hit: &Hit<'block>, judged: &mut Judged) {
         let (recipe, texts) = (self.recipe, self.texts);
+        let variables = recipe.settings.format.variables();
         let (bot, rule) = self.judge(hit, judged);
         let (place, blank) = (self.place, &self.blank);
         let mut out_of_range = 0;
@@ -277,7 +276,6 @@ impl<'block> Rows<'block> {
                 (
                     Fill::Slot {
                         slot,
-                        column_type,
                         absent,
                         field,
                     },
@@ -291,7 +289,7 @@ impl<'block> Rows<'block> {
                         builder.logged(raw, &texts, *field);
                     }
                     (Some(raw), builder) => {
-                        out_of_range += u64::from(!put_number(builder, *column_type, raw));
+                        out_of_range += u64::from(!put_number(builder, &variables[*slot], raw));
                     }
                 },
                 (Fill::From(origin), ColumnBuilder::Text(builder)) => match origin {
@@ -452,7 +450,7 @@ fn put_client(builder: &mut TextBuilder, recipe: &Recipe, hit: &Hit<'_>, texts: 
 }
 
 /// Whether the value fits its column; one that does not is NULL.
-fn put_number(builder: &mut ColumnBuilder, column_type: ColumnType, raw: &[u8]) -> bool {
+fn put_number(builder: &mut ColumnBuilder, variable: &Variable, raw: &[u8]) -> bool {
     match builder {
         ColumnBuilder::Status(builder) => {
             let value = status(raw);
@@ -470,11 +468,7 @@ fn put_number(builder: &mut ColumnBuilder, column_type: ColumnType, raw: &[u8]) 
             value.is_some()
         }
         ColumnBuilder::Seconds(builder) => {
-            let value = if column_type == ColumnType::SecondsList {
-                seconds_list(raw)
-            } else {
-                seconds(raw)
-            };
+            let value = variable.read_seconds(raw);
             builder.append_option(value);
             value.is_some() || raw.is_empty() || raw.iter().all(|b| b" ,:-".contains(b))
         }
@@ -494,7 +488,7 @@ mod tests {
 
     use super::*;
     use crate::client::Trust;
-    use crate::recipe::{Layer, LogSettings, Secrets};
+    use crate::recipe::{LogSettings, Secrets};
     use crate::relay::Chain;
 
     /// A thread's work on block after block of one log.
@@ -511,7 +505,6 @@ mod tests {
             let schema = LineSchema::new(names.map(|variable| variable.name.as_str()));
             let settings = LogSettings {
                 format,
-                layer: Layer::Edge,
                 server_port: 443,
                 trust: Trust::default(),
                 secrets: Secrets::Redact,
