@@ -12,6 +12,9 @@ pub(crate) const TIME_LOCAL_BYTES: usize = 26;
 
 const SECOND_US: i64 = 1_000_000;
 
+/// The years 0000 to 9999 in UTC. A zone can take a time beyond them, where a date has no four digits.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
 /// `10/Jun/2024:06:13:21 +0330`, exactly [`TIME_LOCAL_BYTES`] long.
 pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
     let text: &[u8; TIME_LOCAL_BYTES] = text.try_into().ok()?;
@@ -100,8 +103,9 @@ pub(crate) fn msec(text: &[u8]) -> Option<i64> {
         }
         Some(_) => return None,
     };
-    // Year 9999, as far as the other two reach.
-    (seconds <= 253_402_300_799).then(|| seconds * SECOND_US + fraction)
+    SECONDS
+        .contains(&seconds)
+        .then(|| seconds * SECOND_US + fraction)
 }
 
 /// Any of the three, and whole milliseconds since the epoch, which other writers put into JSON.
@@ -137,7 +141,8 @@ fn seconds_at(
         return None;
     }
     let days = days_at(year, month, day)?;
-    Some(days * 86_400 + i64::from(hour * 3_600 + minute * 60 + second) - zone_s)
+    let seconds = days * 86_400 + i64::from(hour * 3_600 + minute * 60 + second) - zone_s;
+    SECONDS.contains(&seconds).then_some(seconds)
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar.
