@@ -443,21 +443,16 @@ impl Shape {
 
     /// The length of the time that `rest` begins with, and the time in microseconds.
     pub(crate) fn time(self, rest: &[u8]) -> Option<(usize, i64)> {
-        let length = match self {
-            Self::TimeLocal => time::TIME_LOCAL_BYTES,
-            Self::TimeIso8601 => leading(rest, |byte| {
-                byte.is_ascii_digit() || b"-T:+Z.".contains(&byte)
-            }),
-            Self::Msec => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
+        let (length, read): (usize, fn(&[u8]) -> Option<i64>) = match self {
+            Self::TimeIso8601 => return time::time_iso8601_at(rest),
+            Self::TimeLocal => (time::TIME_LOCAL_BYTES, time::time_local),
+            Self::Msec => {
+                let length = leading(rest, |byte| byte.is_ascii_digit() || byte == b'.');
+                (length, time::msec)
+            }
             _ => return None,
         };
-        let text = rest.get(..length)?;
-        let time_us = match self {
-            Self::TimeIso8601 => time::time_iso8601(text)?,
-            Self::Msec => time::msec(text)?,
-            _ => time::time_local(text)?,
-        };
-        Some((length, time_us))
+        Some((length, read(rest.get(..length)?)?))
     }
 
     pub(crate) fn is_time(self) -> bool {

@@ -3,7 +3,7 @@
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of};
-use nom::combinator::{all_consuming, opt};
+use nom::combinator::opt;
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -37,8 +37,14 @@ pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
 
 /// `2024-06-10T06:13:21+00:00`, `…Z`, with or without a fraction of a second.
 pub(crate) fn time_iso8601(text: &[u8]) -> Option<i64> {
-    let (_, time_us) = all_consuming(iso8601).parse(text).ok()?;
-    time_us
+    let (length, time_us) = time_iso8601_at(text)?;
+    (length == text.len()).then_some(time_us)
+}
+
+/// The length of the time that `text` begins with, and the time: what follows may look like more of it.
+pub(crate) fn time_iso8601_at(text: &[u8]) -> Option<(usize, i64)> {
+    let (rest, time_us) = iso8601(text).ok()?;
+    Some((text.len() - rest.len(), time_us?))
 }
 
 fn iso8601(input: &[u8]) -> IResult<&[u8], Option<i64>> {
