@@ -287,7 +287,7 @@ impl Step {
             line[*end..].starts_with(&self.after) && fits(following, line, *end + self.after.len())
         };
         let places = &line[at..line.len().min(end_max + 1)];
-        if from_the_end {
+        let found = if from_the_end {
             let next = |end: usize| memrchr(first_byte, &places[..end]);
             std::iter::successors(next(places.len()), |end| next(*end))
                 .map(|end| at + end)
@@ -297,7 +297,30 @@ impl Step {
             std::iter::successors(next(0), |end| next(*end + 1))
                 .map(|end| at + end)
                 .find(ends_at)
-        }
+        };
+        found.or_else(|| self.end_before_missing(following, line, at, end_max))
+    }
+
+    /// The value's end where the URI right after it is missing, as it is of a request that Nginx could not read: what
+    /// Nginx writes for that has no slash. `end_max` is where both end.
+    #[cold]
+    fn end_before_missing(
+        &self,
+        following: &[Self],
+        line: &[u8],
+        at: usize,
+        end_max: usize,
+    ) -> Option<usize> {
+        let uri = following.first().filter(|_| self.after.is_empty())?;
+        let both = &line[at..end_max];
+        let value = if uri.missing == Missing::Empty {
+            both
+        } else {
+            both.strip_suffix(b"-")?
+        };
+        line[end_max..]
+            .starts_with(&uri.after)
+            .then_some(at + value.len())
     }
 
     /// The value's end in `line` at a bare quote; `at` is its start.
