@@ -533,18 +533,23 @@ fn leading(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
 
 /// The length of an upstream list: words with `, ` or ` : ` between.
 fn list(rest: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let word = leading(&rest[length..], |byte| Shape::List.allows(byte));
-        if word == 0 {
-            return length;
-        }
-        length += word;
+    let mut length = list_item(rest);
+    while length > 0 {
         let separator = match &rest[length..] {
-            [b',', b' ', next, ..] if Shape::List.allows(*next) => 2,
-            [b' ', b':', b' ', next, ..] if Shape::List.allows(*next) => 3,
-            _ => return length,
+            [b',', b' ', ..] => 2,
+            [b' ', b':', b' ', ..] => 3,
+            _ => break,
         };
-        length += separator;
+        match list_item(&rest[length + separator..]) {
+            0 => break,
+            item => length += separator + item,
+        }
     }
+    length
+}
+
+/// The length of a word of a list; a colon alone is none, but part of what stands between two.
+fn list_item(rest: &[u8]) -> usize {
+    let length = leading(rest, |byte| Shape::List.allows(byte));
+    if rest[..length] == *b":" { 0 } else { length }
 }
