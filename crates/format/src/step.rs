@@ -446,7 +446,7 @@ impl Shape {
                     Self::Digits => leading(rest, |byte| byte.is_ascii_digit()),
                     Self::Decimal => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
                     Self::List => list(&rest[..rest.len().min(LIST_BYTES_MAX)]),
-                    _ => leading(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
+                    _ => word(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
                         IN_ADDRESS[usize::from(byte)]
                     }),
                 };
@@ -459,23 +459,25 @@ impl Shape {
             Self::TimeLocal | Self::TimeIso8601 | Self::Msec => {
                 self.time(rest).map(|(length, _)| length)
             }
-            Self::Word => Some(leading(rest, |byte| Self::Word.allows(byte))),
+            Self::Word => Some(word(rest, |byte| Self::Word.allows(byte))),
             Self::Text => Some(rest.len()),
         }
     }
 
     /// The length of the time that `rest` begins with, and the time in microseconds.
     pub(crate) fn time(self, rest: &[u8]) -> Option<(usize, i64)> {
-        let (length, read): (usize, fn(&[u8]) -> Option<i64>) = match self {
-            Self::TimeIso8601 => return time::time_iso8601_at(rest),
-            Self::TimeLocal => (time::TIME_LOCAL_BYTES, time::time_local),
+        match self {
+            Self::TimeLocal => {
+                let text = rest.get(..time::TIME_LOCAL_BYTES)?;
+                Some((text.len(), time::time_local(text)?))
+            }
+            Self::TimeIso8601 => time::time_iso8601_at(rest),
             Self::Msec => {
                 let length = leading(rest, |byte| byte.is_ascii_digit() || byte == b'.');
-                (length, time::msec)
+                Some((length, time::msec(&rest[..length])?))
             }
-            _ => return None,
-        };
-        Some((length, read(rest.get(..length)?)?))
+            _ => None,
+        }
     }
 
     pub(crate) fn is_time(self) -> bool {
@@ -548,8 +550,13 @@ fn list(rest: &[u8]) -> usize {
     length
 }
 
-/// The length of a word of a list; a colon alone is none, but part of what stands between two.
 fn list_item(rest: &[u8]) -> usize {
-    let length = leading(rest, |byte| Shape::List.allows(byte));
+    word(rest, |byte| Shape::List.allows(byte))
+}
+
+/// As [`leading`], but a colon alone is no word: it is what stands between two groups of upstreams.
+#[inline]
+fn word(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
+    let length = leading(rest, allows);
     if rest[..length] == *b":" { 0 } else { length }
 }
