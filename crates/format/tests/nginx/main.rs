@@ -1,0 +1,9 @@
+//! Lines as Nginx writes them, read by [`CompiledFormat`](floodmark_format::CompiledFormat) and by a slow reference.
+
+mod agreement;
+mod differential;
+mod formats;
+mod reference;
+mod shared_data;
+mod values;
+mod writer;
