@@ -7,4 +7,5 @@
 mod blocks;
 mod discover;
 mod identity;
+mod splits;
 mod world;
