@@ -341,6 +341,15 @@ fn written_byte(escape: Escape, rest: &[u8]) -> Option<(usize, u8)> {
     }
 }
 
+/// How much of `raw` Nginx can have written as a value.
+pub(crate) fn written_length(escape: Escape, raw: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some((length, _)) = written_byte(escape, &raw[at..]) {
+        at += length;
+    }
+    at
+}
+
 /// The text of a value that Nginx wrote, its escapes undone.
 pub(crate) fn text_of_written(escape: Escape, raw: &[u8]) -> String {
     let mut bytes = Vec::new();

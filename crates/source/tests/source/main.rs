@@ -5,6 +5,7 @@
 )]
 
 mod blocks;
+mod corpus;
 mod discover;
 mod identity;
 mod splits;

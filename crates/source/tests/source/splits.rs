@@ -1,10 +1,77 @@
-//! What a file gives, however it is cut and compressed.
+//! What a file gives, however it is cut and compressed; and by the fuzzer, of any bytes.
 
 use std::io::Write;
 
 use floodmark_source::{
-    BlockOptions, DiscoverOptions, Feed, LastLine, Piece, Progress, anchor, discover, plan,
+    BlockOptions, DiscoverOptions, Error, Feed, LastLine, Piece, Progress, anchor, discover, plan,
 };
+
+/// What is done with the bytes; panics at what must not be.
+pub(crate) type Target = fn(&[u8]);
+
+/// By the name of the fuzz target, which is that of its corpus.
+pub(crate) const TARGETS: &[(&str, Target)] = &[("blocks", blocks), ("compressed", compressed)];
+
+/// Two bytes for the sizes of a block and of a line, one for where to cut the file in two gzip members, and the file: it
+/// has to give the same lines plain and compressed.
+fn blocks(data: &[u8]) {
+    let [block, line, cut, plain @ ..] = data else {
+        return;
+    };
+    let options = BlockOptions {
+        block_bytes: usize::from(*block),
+        // A line without a byte is none.
+        line_bytes_max: usize::from(*line).max(1),
+        last_line: LastLine::Take,
+    };
+    if !is_log(plain) {
+        return;
+    }
+    let (left, right) = plain.split_at(usize::from(*cut).min(plain.len()));
+    let members = [gzip(left), gzip(right)].concat();
+    let expected = naive(plain, options);
+    for file in [plain, &members, &zstd(plain)] {
+        assert_eq!(read(file, plain, options), expected);
+    }
+    let waiting = BlockOptions {
+        last_line: LastLine::Wait,
+        ..options
+    };
+    assert_eq!(read(plain, plain, waiting), naive(plain, waiting));
+}
+
+/// A file as it lies on disk, plain, compressed, or damaged: what it gives are whole lines that follow each other.
+fn compressed(file: &[u8]) {
+    // A file that is no text is refused.
+    let Ok((_folder, feed)) = try_feed_of(file, BlockOptions::default()) else {
+        return;
+    };
+    let mut offset = 0;
+    while let Some(piece) = feed.next() {
+        match piece {
+            Piece::Lines(block) => {
+                assert_eq!(block.source_offset, offset);
+                assert!(!block.bytes.is_empty());
+                offset += block.bytes.len() as u64;
+            }
+            Piece::LongLine(line) => {
+                assert_eq!(line.source_offset, offset);
+                offset += line.line_bytes;
+            }
+        }
+        let positions = feed.positions();
+        assert!(positions.iter().all(|position| position.offset == offset));
+    }
+    for (_, error) in feed.take_failures() {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// Whether a file is a plain log, and nothing that a magic number makes something else.
+fn is_log(bytes: &[u8]) -> bool {
+    let is_text = |byte: &u8| matches!(byte, b'\n' | b'\r' | b' ' | b'a'..=b'z');
+    !bytes.is_empty() && bytes.iter().all(is_text) && !bytes.windows(5).any(|word| word == b"ustar")
+}
 
 pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -50,11 +117,15 @@ pub(crate) fn naive(bytes: &[u8], options: BlockOptions) -> Vec<Given> {
 
 /// A feed of one file that holds these bytes, and the folder it is in.
 pub(crate) fn feed_of(bytes: &[u8], options: BlockOptions) -> (tempfile::TempDir, Feed) {
+    try_feed_of(bytes, options).unwrap()
+}
+
+fn try_feed_of(bytes: &[u8], options: BlockOptions) -> Result<(tempfile::TempDir, Feed), Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
     std::fs::write(&path, bytes).unwrap();
-    let found = discover(&[path.display().to_string()], &DiscoverOptions::default()).unwrap();
-    (folder, Feed::new(plan(found.files, &[]), options))
+    let found = discover(&[path.display().to_string()], &DiscoverOptions::default())?;
+    Ok((folder, Feed::new(plan(found.files, &[]), options)))
 }
 
 /// The lines of a piece, and the offset at which it ends.
