@@ -525,7 +525,7 @@ impl Shape {
                     Self::Digits => leading(rest, |byte| byte.is_ascii_digit()),
                     Self::Decimal => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
                     Self::List => list(&rest[..rest.len().min(LIST_BYTES_MAX)]),
-                    _ => leading(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
+                    _ => word(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
                         IN_ADDRESS[usize::from(byte)]
                     }),
                 };
@@ -543,29 +543,29 @@ impl Shape {
                 Some(b'-') if missing == Missing::Never => Some(1),
                 _ => missing.length(rest),
             },
-            // As `allows` says.
-            Self::Word => Some(memchr2(b' ', b'"', rest).unwrap_or(rest.len())),
+            Self::Word => {
+                // As `allows` says, and a colon alone is no word.
+                let length = memchr2(b' ', b'"', rest).unwrap_or(rest.len());
+                Some(if rest[..length] == *b":" { 0 } else { length })
+            }
             Self::Text => Some(rest.len()),
         }
     }
 
     /// The length of the time that `rest` begins with, and the time in microseconds.
     pub(crate) fn time(self, rest: &[u8]) -> Option<(usize, i64)> {
-        let length = match self {
-            Self::TimeLocal => time::TIME_LOCAL_BYTES,
-            Self::TimeIso8601 => leading(rest, |byte| {
-                byte.is_ascii_digit() || b"-T:+Z.".contains(&byte)
-            }),
-            Self::Msec => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
-            _ => return None,
-        };
-        let text = rest.get(..length)?;
-        let time_us = match self {
-            Self::TimeIso8601 => time::time_iso8601(text)?,
-            Self::Msec => time::msec(text)?,
-            _ => time::time_local(text)?,
-        };
-        Some((length, time_us))
+        match self {
+            Self::TimeLocal => {
+                let text = rest.get(..time::TIME_LOCAL_BYTES)?;
+                Some((text.len(), time::time_local(text)?))
+            }
+            Self::TimeIso8601 => time::time_iso8601_at(rest),
+            Self::Msec => {
+                let length = leading(rest, |byte| byte.is_ascii_digit() || byte == b'.');
+                Some((length, time::msec(&rest[..length])?))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn is_time(self) -> bool {
@@ -633,18 +633,28 @@ fn leading(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
 
 /// The length of an upstream list: words with `, ` or ` : ` between.
 fn list(rest: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let word = leading(&rest[length..], |byte| Shape::List.allows(byte));
-        if word == 0 {
-            return length;
-        }
-        length += word;
+    let mut length = list_item(rest);
+    while length > 0 {
         let separator = match &rest[length..] {
-            [b',', b' ', next, ..] if Shape::List.allows(*next) => 2,
-            [b' ', b':', b' ', next, ..] if Shape::List.allows(*next) => 3,
-            _ => return length,
+            [b',', b' ', ..] => 2,
+            [b' ', b':', b' ', ..] => 3,
+            _ => break,
         };
-        length += separator;
+        match list_item(&rest[length + separator..]) {
+            0 => break,
+            item => length += separator + item,
+        }
     }
+    length
+}
+
+fn list_item(rest: &[u8]) -> usize {
+    word(rest, |byte| Shape::List.allows(byte))
+}
+
+/// As [`leading`], but a colon alone is no word: it is what stands between two groups of upstreams.
+#[inline]
+fn word(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
+    let length = leading(rest, allows);
+    if rest[..length] == *b":" { 0 } else { length }
 }

@@ -3,7 +3,7 @@
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of};
-use nom::combinator::{all_consuming, opt};
+use nom::combinator::opt;
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
@@ -27,6 +27,9 @@ pub(crate) fn iso8601_bytes(text: &[u8]) -> usize {
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
 
+/// The years 0000 to 9999 in UTC. A zone can take a time beyond them, where a date has no four digits.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+
 /// `10/Jun/2024:06:13:21 +0330`, exactly [`TIME_LOCAL_BYTES`] long.
 pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
     let text: &[u8; TIME_LOCAL_BYTES] = text.try_into().ok()?;
@@ -49,8 +52,14 @@ pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
 
 /// `2024-06-10T06:13:21+00:00`, `…Z`, with or without a fraction of a second.
 pub(crate) fn time_iso8601(text: &[u8]) -> Option<i64> {
-    let (_, time_us) = all_consuming(iso8601).parse(text).ok()?;
-    time_us
+    let (length, time_us) = time_iso8601_at(text)?;
+    (length == text.len()).then_some(time_us)
+}
+
+/// The length of the time that `text` begins with, and the time: what follows may look like more of it.
+pub(crate) fn time_iso8601_at(text: &[u8]) -> Option<(usize, i64)> {
+    let (rest, time_us) = iso8601(text).ok()?;
+    Some((text.len() - rest.len(), time_us?))
 }
 
 fn iso8601(input: &[u8]) -> IResult<&[u8], Option<i64>> {
@@ -115,8 +124,9 @@ pub(crate) fn msec(text: &[u8]) -> Option<i64> {
         }
         Some(_) => return None,
     };
-    // Year 9999, as far as the other two reach.
-    (seconds <= 253_402_300_799).then(|| seconds * SECOND_US + fraction)
+    SECONDS
+        .contains(&seconds)
+        .then(|| seconds * SECOND_US + fraction)
 }
 
 /// Any of the three, in brackets or not, and whole milliseconds, microseconds or nanoseconds since the epoch, which
@@ -161,7 +171,8 @@ pub(crate) fn seconds_at(
         return None;
     }
     let days = days_at(year, month, day)?;
-    Some(days * 86_400 + i64::from(hour * 3_600 + minute * 60 + second) - zone_s)
+    let seconds = days * 86_400 + i64::from(hour * 3_600 + minute * 60 + second) - zone_s;
+    SECONDS.contains(&seconds).then_some(seconds)
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar.

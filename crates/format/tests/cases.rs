@@ -152,6 +152,11 @@ fn custom_formats() {
 }
 
 #[test]
+fn edges_of_time() {
+    check_table("times.toml");
+}
+
+#[test]
 fn json_objects() {
     check_table("json.toml");
 }
