@@ -246,28 +246,18 @@ impl Conf {
             std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let conf = NginxConf::parse(&String::from_utf8_lossy(&text))
             .with_context(|| format!("cannot read the log directives of `{}`", path.display()))?;
-        if !conf.includes.is_empty() {
-            plan.voice.detail(&format!(
-                "{}: `include` is not followed: {}",
-                path.display(),
-                conf.includes.join(", "),
-            ));
-        }
         Ok(Some(Self { path, conf }))
     }
 
     /// The format of the `access_log` whose file name is the log set's, if it reads the sample.
     fn format_of(&self, file: &LogFile, sample: &[u8]) -> Option<Chosen> {
         let file_name = |path: &str| Path::new(path).file_name().map(|name| name.to_owned());
-        let access_log = self
-            .conf
-            .access_logs
+        let logs = self.conf.logs(None);
+        let access_log = logs
             .iter()
             .find(|access_log| file_name(&access_log.path) == file_name(&file.log_set))?;
-        let format = match self.conf.formats.get(&access_log.format) {
-            Some(text) => CompiledFormat::compile(text).ok()?,
-            None => CompiledFormat::preset(&access_log.format)?,
-        };
+        let named = access_log.formats.first()?;
+        let format = CompiledFormat::compile(named.text.as_deref()?).ok()?;
         let lines = sample
             .split(|&b| b == b'\n')
             .filter(|line| !line.is_empty());
@@ -276,7 +266,7 @@ impl Conf {
         });
         (read * 2 > all || all == 0).then(|| Chosen {
             format,
-            name: access_log.format.clone(),
+            name: named.name.clone(),
             reason: format!("from {}", self.path.display()),
         })
     }
