@@ -24,6 +24,7 @@ impl LogInFolder {
         let settings = Arc::new(LogSettings {
             format: CompiledFormat::preset("combined").expect("a preset"),
             server_port: 443,
+            server_name: None,
             trust: Trust::default(),
             secrets: Secrets::Redact,
         });

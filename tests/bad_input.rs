@@ -385,10 +385,10 @@ fn a_lake_that_is_none() {
 }
 
 #[test]
-fn no_logs_named() {
+fn no_logs_named_and_no_conf_to_name_them() {
     check(
-        &["ingest"],
-        "error: no logs given\nhint: name files, globs or directories, such as `/var/log/nginx`, or `-` for standard input\n",
+        &["ingest", "--nginx-conf", "absent.conf"],
+        "error: cannot read `absent.conf`: no such file or directory\n",
     );
 }
 

@@ -26,6 +26,7 @@ pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
     let settings = Arc::new(LogSettings {
         format: CompiledFormat::compile(format).unwrap(),
         server_port: 443,
+        server_name: None,
         trust: Trust::default(),
         secrets: Secrets::Redact,
     });

@@ -9,4 +9,5 @@ mod evaluation;
 mod lake;
 mod logs;
 mod nginx;
+mod nginx_conf;
 mod queries;

@@ -29,8 +29,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Read logs into the lake; what is there already is not added again
     Ingest(IngestArgs),
-    /// Say what logs hold: format, lines, rejects by reason, time range, zones
-    Inspect(LogArgs),
+    /// Say which logs nginx.conf names, and what logs hold: format, lines, rejects, time range, zones
+    Inspect(InspectArgs),
     /// Write labelled traffic and its truth
     Simulate(SimulateArgs),
     /// Print the completion script for a shell
@@ -51,10 +51,15 @@ pub(crate) struct Shared {
     /// How lines are written: a preset's name, or the text of an Nginx log_format [default: detected]
     #[arg(long, global = true, value_name = "NAME|TEXT")]
     pub(crate) format: Option<String>,
-    /// Read log_format and access_log from this file [default: an nginx.conf beside the logs]
+    /// Nginx's configuration: which logs there are, and their formats [default: of logs that are named, an nginx.conf
+    /// beside them; else /etc/nginx/nginx.conf]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) nginx_conf: Option<PathBuf>,
-    /// Port of requests whose line does not say it
+    /// Where relative paths of access_log start, as for nginx -p [default: /usr/share/nginx for /etc/nginx, else the
+    /// folder of nginx.conf, or the one around it if that is called conf]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) nginx_prefix: Option<PathBuf>,
+    /// The port that nginx.conf is asked for, and of requests of which neither the line nor nginx.conf says it
     #[arg(long, global = true, value_name = "PORT", default_value_t = 443)]
     pub(crate) port: u16,
     /// Believe X-Forwarded-For from proxies in this range; may be repeated
@@ -89,7 +94,7 @@ pub(crate) struct Shared {
 /// Logs to read.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
-    /// Files, globs, directories, or - for standard input
+    /// Files, globs, directories, or - for standard input [default: what nginx.conf names for --port]
     #[arg(value_name = "LOG")]
     pub(crate) logs: Vec<String>,
 }
@@ -98,6 +103,15 @@ pub(crate) struct LogArgs {
 pub(crate) struct IngestArgs {
     #[command(flatten)]
     pub(crate) logs: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+    /// Folder in which logrotate's configuration is looked through for copytruncate
+    #[arg(long, value_name = "DIR", default_value = "/etc/logrotate.d")]
+    pub(crate) logrotate: PathBuf,
 }
 
 /// The stretch of time a command is about.

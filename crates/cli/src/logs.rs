@@ -1,6 +1,6 @@
-//! From LOG arguments to files whose format is known.
+//! From LOG arguments, or from nginx.conf, to files whose format is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
-use floodmark_format::{CompiledFormat, NginxConf};
-use floodmark_ingest::LogSettings;
-use floodmark_source::{DiscoverOptions, LogFile, discover, sample};
+use floodmark_format::{AccessLog, CompiledFormat, Unlogged};
+use floodmark_ingest::{LogSettings, Trust};
+use floodmark_source::{DiscoverOptions, LogFile, Skipped, discover, discover_sets, sample};
 
+use crate::account;
+use crate::conf::{Conf, KnownBy};
 use crate::plan::Plan;
 use crate::relay::Relay;
 use crate::say::counted;
@@ -26,7 +28,20 @@ const FORMAT_OF_NOTHING: &str = "combined";
 #[derive(Debug)]
 pub(crate) struct Logs {
     pub(crate) files: Vec<(LogFile, Arc<LogSettings>)>,
+    /// What named them, if that was nginx.conf.
+    pub(crate) conf: Option<ConfLogs>,
     stdin: Option<Stdin>,
+}
+
+/// The logs of one port, as nginx.conf has them.
+#[derive(Debug)]
+pub(crate) struct ConfLogs {
+    pub(crate) logs: Vec<AccessLog>,
+    pub(crate) unlogged: Vec<Unlogged>,
+    /// Why a log, named by its path, is not read, or not all of it.
+    pub(crate) unread: Vec<(String, String)>,
+    /// How many of those are there and could not be read.
+    pub(crate) failed: usize,
 }
 
 /// How standard input is read.
@@ -49,12 +64,17 @@ struct Stdin {
 }
 
 impl Logs {
-    /// Finds the files, tells their formats and says both.
+    /// Finds the files, tells their formats and says both. Without arguments they are the logs that nginx.conf names.
     pub(crate) fn find(plan: &Plan, arguments: &[String], reads: &Reads) -> Result<Self> {
         if arguments.is_empty() {
-            bail!(
-                "no logs given\nhint: name files, globs or directories, such as `/var/log/nginx`, or `-` for standard input"
-            );
+            let logs = Self::of_conf(plan)?;
+            if logs.files.is_empty() {
+                bail!(
+                    "none of the logs that nginx.conf names for port {} can be read\nhint: `floodmark inspect` lists them, each with its reason",
+                    plan.port
+                );
+            }
+            return Ok(logs);
         }
         let stdin = match arguments.iter().any(|argument| argument == "-") {
             true => Stdin::open(plan, reads)?,
@@ -72,39 +92,105 @@ impl Logs {
             head_parses: &|head| head_parses(plan, head),
         };
         let found = discover(&arguments, &options)?;
-        for skipped in &found.skipped {
-            plan.voice.notice(&format!(
-                "skipped {}: {}",
-                skipped.path.display(),
-                skipped.reason,
-            ));
-        }
-        let conf = Conf::find(plan, &arguments)?;
-        let mut settings: HashMap<String, Arc<LogSettings>> = HashMap::new();
+        say_skipped(plan, &found.skipped);
+        let conf = Conf::beside(plan, &arguments)?;
+        let mut chosen = Choices::default();
         let mut files = Vec::new();
         for mut file in found.files {
             if stdin.as_ref().is_some_and(|stdin| stdin.path == file.path) {
                 file.log_set = plan.log_set.clone().unwrap_or_else(|| "stdin".to_owned());
             }
-            let chosen = choose(plan, conf.as_ref(), &file)?;
-            let shared = settings
-                .entry(chosen.format.text().to_owned())
-                .or_insert_with(|| {
-                    let from = &chosen.reason;
-                    plan.voice.notice(&format!(
-                        "{}: format `{}`, {from}",
-                        file.log_set, chosen.name
-                    ));
-                    Arc::new(LogSettings {
-                        format: chosen.format,
-                        server_port: i32::from(plan.port),
-                        trust: plan.trust.clone(),
-                        secrets: plan.secrets,
-                    })
-                });
-            files.push((file, Arc::clone(shared)));
+            let known = conf
+                .as_ref()
+                .and_then(|(conf, known_by)| Some((conf, conf.log_of(&file, *known_by)?)));
+            let settings = match known {
+                Some((conf, (log, known_by))) => {
+                    if known_by == KnownBy::Path && plan.log_set.is_none() {
+                        file.log_set.clone_from(&log.path);
+                    }
+                    chosen.settings(plan, &file, Some((log, &conf.path)))?
+                }
+                None => chosen.settings(plan, &file, None)?,
+            };
+            files.push((file, settings));
         }
-        Ok(Self { files, stdin })
+        Ok(Self {
+            files,
+            conf: None,
+            stdin,
+        })
+    }
+
+    /// The logs that nginx.conf names for the port, of which there may be no file. One that cannot be read does not keep
+    /// the others from being read.
+    pub(crate) fn of_conf(plan: &Plan) -> Result<Self> {
+        let conf = Conf::of_logs(plan)?;
+        let logs = conf.conf.logs(Some(plan.port));
+        let unlogged = conf.conf.unlogged(plan.port);
+        if logs.is_empty() {
+            bail!(no_logs(plan, &conf, &unlogged));
+        }
+        let mut unread = Vec::new();
+        let mut paths = Vec::new();
+        for log in &logs {
+            match log.unreadable() {
+                Some(reason) => unread.push((log.path.clone(), reason.to_string())),
+                None => paths.push(PathBuf::from(&log.path)),
+            }
+        }
+        let (found, failures) = discover_sets(&paths);
+        say_skipped(plan, &found.skipped);
+        let mut failures: Vec<(String, String)> = failures
+            .iter()
+            .map(|(path, error)| (path.display().to_string(), account::chain(error)))
+            .collect();
+        let mut chosen = Choices::default();
+        let mut files = Vec::new();
+        for file in found.files {
+            let log = logs.iter().find(|log| log.path == file.log_set);
+            match chosen.settings(plan, &file, log.map(|log| (log, conf.path.as_path()))) {
+                Ok(settings) => files.push((file, settings)),
+                Err(error) => failures.push((file.log_set, format!("{error:#}"))),
+            }
+        }
+        for (_, failure) in &failures {
+            plan.voice.warn(failure);
+        }
+        let known: HashSet<&str> = files
+            .iter()
+            .map(|(file, _)| file.log_set.as_str())
+            .collect();
+        for path in paths.iter().map(|path| path.display().to_string()) {
+            let is_skipped = found
+                .skipped
+                .iter()
+                .find(|skipped| skipped.path == Path::new(&path));
+            if !known.contains(path.as_str()) && !failures.iter().any(|(failed, _)| *failed == path)
+            {
+                let reason = is_skipped.map(|skipped| skipped.reason.to_string());
+                unread.push((path, reason.unwrap_or_else(|| "it is not there".to_owned())));
+            }
+        }
+        for (path, reason) in &unread {
+            plan.voice.notice(&format!("{path} is not read: {reason}"));
+        }
+        let failed = failures.len();
+        unread.extend(failures);
+        Ok(Self {
+            files,
+            conf: Some(ConfLogs {
+                logs,
+                unlogged,
+                unread,
+                failed,
+            }),
+            stdin: None,
+        })
+    }
+
+    /// How many logs are there and could not be found out about.
+    pub(crate) fn failed(&self) -> usize {
+        self.conf.as_ref().map_or(0, |conf| conf.failed)
     }
 
     /// The settings by file, as an intake takes them.
@@ -169,14 +255,99 @@ fn head_parses(plan: &Plan, head: &[u8]) -> bool {
     }
 }
 
+fn say_skipped(plan: &Plan, skipped: &[Skipped]) {
+    for skipped in skipped {
+        plan.voice.notice(&format!(
+            "skipped {}: {}",
+            skipped.path.display(),
+            skipped.reason,
+        ));
+    }
+}
+
+/// Why nginx.conf names no log for the port, and what to do.
+fn no_logs(plan: &Plan, conf: &Conf, unlogged: &[Unlogged]) -> String {
+    let (path, port) = (conf.path.display(), plan.port);
+    if let Some(off) = unlogged.first() {
+        return format!(
+            "`{path}` has no log for port {port}: `access_log off` in {}\nhint: name logs as LOG",
+            off.origin
+        );
+    }
+    let ports: Vec<String> = conf.conf.ports().iter().map(u16::to_string).collect();
+    let found = match ports.is_empty() {
+        true => "none at all".to_owned(),
+        false => format!("servers on {}", ports.join(", ")),
+    };
+    format!(
+        "`{path}`: expected a server that listens on port {port}, found {found}\nhint: name another port with `--port`, another configuration with `--nginx-conf`, or logs as LOG"
+    )
+}
+
+/// What the settings of a log depend on: format, port, server name and trusted ranges.
+type Known = (String, u16, Option<String>, Vec<String>);
+
+/// The settings chosen so far, shared by the files for which they are the same.
+#[derive(Default)]
+struct Choices {
+    settings: HashMap<Known, Arc<LogSettings>>,
+}
+
+impl Choices {
+    /// The settings of a file, and of what nginx.conf at a path says of it; said where they are new.
+    fn settings(
+        &mut self,
+        plan: &Plan,
+        file: &LogFile,
+        known: Option<(&AccessLog, &Path)>,
+    ) -> Result<Arc<LogSettings>> {
+        let chosen = choose(plan, known, file)?;
+        let server_port = match known.map(|(log, _)| log.ports.as_slice()) {
+            Some([port]) => *port,
+            _ => plan.port,
+        };
+        let server_name = known.and_then(|(log, _)| log.server_name.clone());
+        let trusted = trusted(plan, known.map(|(log, _)| log));
+        let key = (
+            chosen.format.text().to_owned(),
+            server_port,
+            server_name.clone(),
+            trusted.clone(),
+        );
+        if let Some(settings) = self.settings.get(&key) {
+            return Ok(Arc::clone(settings));
+        }
+        plan.voice.notice(&format!(
+            "{}: format `{}`, {}",
+            file.log_set, chosen.name, chosen.reason
+        ));
+        let settings = Arc::new(LogSettings {
+            format: chosen.format,
+            server_port: i32::from(server_port),
+            server_name,
+            trust: Trust::parse(&trusted)?,
+            secrets: plan.secrets,
+        });
+        self.settings.insert(key, Arc::clone(&settings));
+        Ok(settings)
+    }
+}
+
+/// The ranges of `--trust` and those of `set_real_ip_from`, but host names and `unix:`, which no logged address has.
+fn trusted(plan: &Plan, log: Option<&AccessLog>) -> Vec<String> {
+    let of_log = log.map_or(&[][..], |log| &log.trusted);
+    let of_log = of_log.iter().filter(|range| Trust::parse(&[range]).is_ok());
+    plan.trust.iter().chain(of_log).cloned().collect()
+}
+
 struct Chosen {
     format: CompiledFormat,
     name: String,
     reason: String,
 }
 
-/// `--format`, else what nginx.conf says of a log of this name if it reads the log, else what the lines look like.
-fn choose(plan: &Plan, conf: Option<&Conf>, file: &LogFile) -> Result<Chosen> {
+/// `--format`, else what nginx.conf says of the log if that reads it, else what the lines look like.
+fn choose(plan: &Plan, known: Option<(&AccessLog, &Path)>, file: &LogFile) -> Result<Chosen> {
     if let Some(format) = &plan.format {
         return Ok(Chosen {
             name: format.name().to_owned(),
@@ -185,7 +356,7 @@ fn choose(plan: &Plan, conf: Option<&Conf>, file: &LogFile) -> Result<Chosen> {
         });
     }
     let sample = sample(file, SAMPLE_BYTES)?;
-    if let Some(chosen) = conf.and_then(|conf| conf.format_of(file, &sample)) {
+    if let Some(chosen) = known.and_then(|(log, conf)| told(plan, log, conf, &sample)) {
         return Ok(chosen);
     }
     if sample.is_empty() {
@@ -214,62 +385,45 @@ fn choose(plan: &Plan, conf: Option<&Conf>, file: &LogFile) -> Result<Chosen> {
     }
 }
 
-/// An nginx.conf and where it lies.
-struct Conf {
-    path: PathBuf,
-    conf: NginxConf,
+/// The format of nginx.conf that reads most of the sample, if it reads more than half.
+fn told(plan: &Plan, log: &AccessLog, conf: &Path, sample: &[u8]) -> Option<Chosen> {
+    let mut best: Option<(usize, Chosen)> = None;
+    for format in &log.formats {
+        let Some(text) = &format.text else {
+            continue;
+        };
+        let compiled = match CompiledFormat::compile(text) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                let name = &format.name;
+                let conf = conf.display();
+                plan.voice
+                    .detail(&format!("`log_format {name}` of {conf}: {error}"));
+                continue;
+            }
+        };
+        let (read, all) = lines_read(&compiled, sample);
+        let is_most = best.as_ref().is_none_or(|(most, _)| read > *most);
+        if is_most && (read * 2 > all || all == 0) {
+            let chosen = Chosen {
+                format: compiled,
+                name: format.name.clone(),
+                reason: format!("from {}", conf.display()),
+            };
+            best = Some((read, chosen));
+        }
+    }
+    best.map(|(_, chosen)| chosen)
 }
 
-impl Conf {
-    /// `--nginx-conf`, else an nginx.conf in a directory that was given.
-    fn find(plan: &Plan, arguments: &[String]) -> Result<Option<Self>> {
-        let beside = || {
-            arguments
-                .iter()
-                .map(|argument| Path::new(argument).join("nginx.conf"))
-                .find(|path| path.is_file())
-        };
-        let Some(path) = plan.nginx_conf.clone().or_else(beside) else {
-            return Ok(None);
-        };
-        let text =
-            std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        let conf = NginxConf::parse(&String::from_utf8_lossy(&text))
-            .with_context(|| format!("cannot read the log directives of `{}`", path.display()))?;
-        if !conf.includes.is_empty() {
-            plan.voice.detail(&format!(
-                "{}: `include` is not followed: {}",
-                path.display(),
-                conf.includes.join(", "),
-            ));
-        }
-        Ok(Some(Self { path, conf }))
-    }
-
-    /// The format of the `access_log` whose file name is the log set's, if it reads the sample.
-    fn format_of(&self, file: &LogFile, sample: &[u8]) -> Option<Chosen> {
-        let file_name = |path: &str| Path::new(path).file_name().map(|name| name.to_owned());
-        let access_log = self
-            .conf
-            .access_logs
-            .iter()
-            .find(|access_log| file_name(&access_log.path) == file_name(&file.log_set))?;
-        let format = match self.conf.formats.get(&access_log.format) {
-            Some(text) => CompiledFormat::compile(text).ok()?,
-            None => CompiledFormat::preset(&access_log.format)?,
-        };
-        let lines = sample
-            .split(|&b| b == b'\n')
-            .filter(|line| !line.is_empty());
-        let (read, all) = lines.fold((0, 0), |(read, all), line| {
-            (read + u32::from(format.parse(line).is_ok()), all + 1)
-        });
-        (read * 2 > all || all == 0).then(|| Chosen {
-            format,
-            name: access_log.format.clone(),
-            reason: format!("from {}", self.path.display()),
-        })
-    }
+/// How many lines of the sample a format reads, and how many there are.
+fn lines_read(format: &CompiledFormat, sample: &[u8]) -> (usize, usize) {
+    let lines = sample
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
+    lines.fold((0, 0), |(read, all), line| {
+        (read + usize::from(format.parse(line).is_ok()), all + 1)
+    })
 }
 
 impl Stdin {

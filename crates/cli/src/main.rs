@@ -3,6 +3,7 @@
 mod account;
 mod args;
 mod commands;
+mod conf;
 mod logs;
 mod out;
 mod plan;

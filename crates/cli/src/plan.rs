@@ -17,8 +17,10 @@ pub(crate) struct Plan {
     pub(crate) lake: PathBuf,
     pub(crate) format: Option<CompiledFormat>,
     pub(crate) nginx_conf: Option<PathBuf>,
+    pub(crate) nginx_prefix: Option<PathBuf>,
     pub(crate) port: u16,
-    pub(crate) trust: Trust,
+    /// Ranges that `Trust` can read.
+    pub(crate) trust: Vec<String>,
     pub(crate) tz: chrono_tz::Tz,
     pub(crate) log_set: Option<String>,
     pub(crate) secrets: Secrets,
@@ -62,12 +64,14 @@ impl Plan {
         if threads == 0 {
             bail!("`--threads`: expected at least 1, found `0`");
         }
+        Trust::parse(&shared.trust).context("`--trust`")?;
         Ok(Self {
             lake: shared.lake.clone().map_or_else(default_lake, Ok)?,
             format,
             nginx_conf: shared.nginx_conf.clone(),
+            nginx_prefix: shared.nginx_prefix.clone(),
             port: shared.port,
-            trust: Trust::parse(&shared.trust).context("`--trust`")?,
+            trust: shared.trust.clone(),
             tz,
             log_set: shared.log_set.clone(),
             secrets: if shared.keep_secrets {

@@ -59,7 +59,10 @@ pub use error::{FormatError, LineError, LineErrorKind};
 pub use escape::{Escape, unescape};
 pub use format::{CompiledFormat, Layer};
 pub use hit::Hit;
-pub use nginx_conf::{AccessLog, ConfError, NginxConf};
+pub use nginx_conf::{
+    AccessLog, ConfError, ConfFile, ConfOptions, LogFormat, LogNote, LogParameters, NginxConf,
+    Origin, Unlogged, Unreadable,
+};
 pub use number::{integer, port, seconds, seconds_list, status};
 pub use request::RequestParts;
 pub use variable::{Absent, Kind, Unit, Variable};

@@ -62,6 +62,8 @@ pub enum Origin {
     Request,
     /// The Nginx variable of the column's own name.
     Variable,
+    /// The log's `$server_name`, else the one given for the whole log.
+    ServerName,
     /// The log's `$server_port`, else the one given for the whole log.
     ServerPort,
     /// `balancer`, `edge` or `app`.
@@ -160,7 +162,7 @@ const TABLE: &[Row] = &[
     ("request", Text, Origin::Request, Always),
     ("http_x_forwarded_for", Text, Origin::Variable, WhereLogged),
     ("host", Text, Origin::Variable, WhereLogged),
-    ("server_name", Text, Origin::Variable, Always),
+    ("server_name", Text, Origin::ServerName, Always),
     ("server_port", Small, Origin::ServerPort, Always),
     ("scheme", Text, Origin::Variable, WhereLogged),
     ("bytes_sent", Count, Origin::Variable, WhereLogged),

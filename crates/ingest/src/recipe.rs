@@ -19,6 +19,8 @@ pub struct LogSettings {
     pub format: CompiledFormat,
     /// The port of rows whose line does not say.
     pub server_port: i32,
+    /// The server name of rows whose line does not say.
+    pub server_name: Option<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trust: Trust,
     /// Whether secret values are replaced ([`crate::redact`]).
@@ -171,6 +173,10 @@ impl Recipe {
             Fill::From(Origin::Kind) => Value::Text("request".into()),
             Fill::From(Origin::Layer) => Value::Text(self.settings.format.layer().as_str().into()),
             Fill::From(Origin::ServerPort) => Value::Small(self.settings.server_port),
+            Fill::From(Origin::ServerName) => match &self.settings.server_name {
+                Some(name) => Value::Text(name.clone().into()),
+                None => Value::Null,
+            },
             Fill::From(Origin::TimeInferred) => Value::Flag(false),
             Fill::From(Origin::BlankBefore) => Value::Count(0),
             Fill::From(Origin::Reason | Origin::Raw | Origin::Request) => Value::Null,
@@ -190,19 +196,21 @@ impl Recipe {
 impl Fill {
     fn new(column: &Column, slot: Option<usize>) -> Self {
         match (column.origin, slot) {
-            (Origin::Variable | Origin::ServerPort, Some(slot)) => Self::Slot {
-                slot,
-                absent: if column.name.starts_with("upstream_") {
-                    Absent::Hyphen
-                } else {
-                    Absent::Null
-                },
-                field: if column.name == "http_referer" {
-                    Field::MayHoldSecret
-                } else {
-                    Field::Plain
-                },
-            },
+            (Origin::Variable | Origin::ServerName | Origin::ServerPort, Some(slot)) => {
+                Self::Slot {
+                    slot,
+                    absent: if column.name.starts_with("upstream_") {
+                        Absent::Hyphen
+                    } else {
+                        Absent::Null
+                    },
+                    field: if column.name == "http_referer" {
+                        Field::MayHoldSecret
+                    } else {
+                        Field::Plain
+                    },
+                }
+            }
             (Origin::Variable, None) => Self::Null,
             (origin, _) => Self::From(origin),
         }
@@ -210,13 +218,13 @@ impl Fill {
 
     /// Whether a request row has the same in it as every other.
     fn is_usual(&self) -> bool {
-        use Origin::{Kind, Layer, Raw, Reason, ServerPort, Source, TimeInferred};
+        use Origin::{Kind, Layer, Raw, Reason, ServerName, ServerPort, Source, TimeInferred};
         match self {
             Self::Null => true,
             Self::Slot { .. } => false,
             Self::From(origin) => matches!(
                 origin,
-                Kind | Layer | Raw | Reason | ServerPort | Source | TimeInferred
+                Kind | Layer | Raw | Reason | ServerName | ServerPort | Source | TimeInferred
             ),
         }
     }

@@ -506,6 +506,7 @@ mod tests {
             let settings = LogSettings {
                 format,
                 server_port: 443,
+                server_name: None,
                 trust: Trust::default(),
                 secrets: Secrets::Redact,
             };

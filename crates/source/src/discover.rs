@@ -1,8 +1,10 @@
 //! From what the user named to the log files that it means.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::input::{head, identity};
@@ -100,26 +102,118 @@ impl fmt::Display for SkipReason {
 /// A path that does not exist or may not be read, a glob that nothing fits, a directory or glob without a log, a file
 /// named outright that is not text.
 pub fn discover(arguments: &[String], options: &DiscoverOptions<'_>) -> Result<Discovery, Error> {
-    let mut search = Search {
-        options,
-        found: Discovery::default(),
-        met: HashMap::new(),
-        has_stdin: false,
-    };
+    let mut search = Search::new(*options);
     for argument in arguments {
         search.argument(argument)?;
     }
-    let Discovery { mut files, skipped } = search.found;
+    Ok(in_order(search.found, &[]))
+}
+
+/// Finds the files of the logs that a server writes at `paths`: the log itself and what rotation made of it and left
+/// beside it. Each log is a log set of its own, whose name is its path.
+///
+/// A log that is not there gives no file; one that is a directory, a pipe or a device, such as `/dev/stdout`, is
+/// skipped. A file met twice, by whatever name, is taken once. What cannot be read does not keep the others from being
+/// found: the errors stand beside them, each with the path of its log.
+pub fn discover_sets(paths: &[PathBuf]) -> (Discovery, Vec<(PathBuf, Error)>) {
+    let names: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let live: HashSet<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let mut folders: HashMap<&Path, Siblings> = HashMap::new();
+    let mut search = Search::new(DiscoverOptions::default());
+    let mut failed = Vec::new();
+    // All logs before what was rotated: a name that is one log's may look like another's with a suffix.
+    for (path, name) in paths.iter().zip(&names) {
+        search.options.log_set = Some(name);
+        if let Err(error) = search.found_at(path) {
+            failed.push((path.clone(), error));
+        }
+    }
+    for (path, name) in paths.iter().zip(&names) {
+        // Where the log may not be seen, what is beside it may not either: that is said once.
+        if failed.iter().any(|(known, _)| known == path) {
+            continue;
+        }
+        search.options.log_set = Some(name);
+        let rotated = match siblings(path, &mut folders) {
+            Ok(rotated) => rotated,
+            Err(error) => {
+                failed.push((path.clone(), error));
+                continue;
+            }
+        };
+        for file in rotated.iter().filter(|file| !live.contains(file.as_path())) {
+            if let Err(error) = search.found_at(file) {
+                failed.push((path.clone(), error));
+            }
+        }
+    }
+    (in_order(search.found, &names), failed)
+}
+
+/// The files of a folder that have a rotation suffix, by their names without it.
+type Siblings = HashMap<OsString, Vec<PathBuf>>;
+
+/// What rotation left beside `path`, in order of name.
+fn siblings<'a, 'path>(
+    path: &'path Path,
+    folders: &'a mut HashMap<&'path Path, Siblings>,
+) -> Result<&'a [PathBuf], Error> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(&[]);
+    };
+    if !folders.contains_key(folder) {
+        folders.insert(folder, rotated_in(folder)?);
+    }
+    Ok(folders[folder].get(name).map_or(&[], Vec::as_slice))
+}
+
+fn rotated_in(folder: &Path) -> Result<Siblings, Error> {
+    let listed = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let entries = match fs::read_dir(listed) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Siblings::new()),
+        Err(error) => return Err(Error::open(listed, error)),
+    };
+    let mut rotated = Siblings::new();
+    for entry in entries {
+        let name = entry
+            .map_err(|error| Error::open(listed, error))?
+            .file_name();
+        let Some((set, _)) = name.to_str().map(split_name) else {
+            continue;
+        };
+        if set.as_str() != name {
+            rotated
+                .entry(set.into())
+                .or_default()
+                .push(folder.join(name));
+        }
+    }
+    for files in rotated.values_mut() {
+        files.sort();
+    }
+    Ok(rotated)
+}
+
+/// The sets in the order given, then as they were met; of each the oldest file first.
+fn in_order(found: Discovery, sets: &[String]) -> Discovery {
+    let Discovery { mut files, skipped } = found;
     let mut order: HashMap<String, usize> = HashMap::new();
-    for file in &files {
+    for set in sets.iter().chain(files.iter().map(|file| &file.log_set)) {
         let next = order.len();
-        order.entry(file.log_set.clone()).or_insert(next);
+        order.entry(set.clone()).or_insert(next);
     }
     files.sort_by(|a, b| {
         let key = |file: &LogFile| (order[&file.log_set], file.rotation.age());
         key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path))
     });
-    Ok(Discovery { files, skipped })
+    Discovery { files, skipped }
 }
 
 /// How a path came up, which decides what is an error and what is passed over.
@@ -131,13 +225,34 @@ enum Met {
 }
 
 struct Search<'a> {
-    options: &'a DiscoverOptions<'a>,
+    options: DiscoverOptions<'a>,
     found: Discovery,
     met: HashMap<FileIdentity, PathBuf>,
     has_stdin: bool,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(options: DiscoverOptions<'a>) -> Self {
+        Self {
+            options,
+            found: Discovery::default(),
+            met: HashMap::new(),
+            has_stdin: false,
+        }
+    }
+
+    /// A file that nobody named: gone is not there, and anything but a log is skipped.
+    fn found_at(&mut self, path: &Path) -> Result<(), Error> {
+        match fs::metadata(path) {
+            Ok(metadata) => match self.file(path, &metadata, Met::InGlob) {
+                Err(Error::Vanished { .. }) => Ok(()),
+                other => other,
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::open(path, error)),
+        }
+    }
+
     fn argument(&mut self, argument: &str) -> Result<(), Error> {
         if argument == "-" {
             if !std::mem::replace(&mut self.has_stdin, true) {
@@ -150,8 +265,7 @@ impl Search<'_> {
             Ok(metadata) if metadata.is_dir() => self.directory(path),
             Ok(metadata) => self.file(path, &metadata, Met::Named),
             Err(error)
-                if error.kind() == std::io::ErrorKind::NotFound
-                    && argument.contains(['*', '?', '[']) =>
+                if error.kind() == ErrorKind::NotFound && argument.contains(['*', '?', '[']) =>
             {
                 self.glob(argument)
             }

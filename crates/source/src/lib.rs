@@ -1,6 +1,7 @@
 //! Log sets and their files: what there is, which bytes of it are new, and blocks of whole lines with their offsets.
 //!
-//! Three steps: [`discover`] turns what the user named into [`LogFile`]s; [`plan`] finds out, from bytes alone, which
+//! Three steps: [`discover`] turns what the user named into [`LogFile`]s, and [`discover_sets`] what a server is known
+//! to write; [`plan`] finds out, from bytes alone, which
 //! source each belongs to and where its unread bytes begin; a [`Feed`] gives those bytes out to any number of threads
 //! as [`Piece`]s and says how far each source has been given out. That is what has to be committed with the rows made
 //! of them, and comes back into `plan` as [`KnownSource`]s next time.
@@ -38,15 +39,17 @@ mod identity;
 mod input;
 mod ledger;
 mod log_file;
+mod logrotate;
 mod plan;
 mod sample;
 mod sniff;
 
 pub use blocks::{Block, BlockOptions, BlockReader, LastLine, LongLine, Piece};
-pub use discover::{DiscoverOptions, Discovery, SkipReason, Skipped, discover};
+pub use discover::{DiscoverOptions, Discovery, SkipReason, Skipped, discover, discover_sets};
 pub use error::Error;
 pub use feed::{Feed, Progress};
 pub use identity::{ANCHOR_BYTES, KnownSource, SourceId, SourcePosition, anchor};
 pub use log_file::{Compression, FileIdentity, LogFile, Rotation};
+pub use logrotate::copytruncated;
 pub use plan::{Outcome, Reading, Segment, plan};
 pub use sample::sample;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use floodmark_ingest::Tally;
-use floodmark_query::{Engine, RawLogs, Running};
+use floodmark_query::{Engine, EngineOptions, RawLogs, Running};
 use floodmark_report::{AnswerWriter, TableFormat};
 use floodmark_store::Lake;
 
@@ -35,7 +35,7 @@ pub(crate) enum Passes {
 }
 
 impl Asked {
-    /// Raw logs if any are named, else the lake.
+    /// Raw logs if any are named, else the lake, else, where there is none, the logs that nginx.conf names.
     pub(crate) async fn open(
         plan: &Plan,
         logs: &[String],
@@ -45,39 +45,49 @@ impl Asked {
         let options = plan.engine(timeout_s);
         if !logs.is_empty() {
             let logs = Logs::find(plan, logs, &Reads::Again)?;
-            if passes == Passes::Many {
-                let temporary = TemporaryLake::of(plan, &logs).await?;
-                let engine = Engine::over_lake(&temporary.lake, &options).await?;
-                return Ok(Self {
-                    engine,
-                    logs: Some(logs),
-                    temporary: Some(temporary),
-                });
-            }
-            let engine = Engine::over_logs(
-                &RawLogs {
-                    files: logs.files.clone(),
-                },
-                &options,
-            )
-            .await?;
-            return Ok(Self {
-                engine,
-                logs: Some(logs),
-                temporary: None,
-            });
+            return Self::over(plan, logs, passes, &options).await;
         }
-        match Lake::open(&plan.lake).await? {
-            Some(lake) => Ok(Self {
+        if let Some(lake) = Lake::open(&plan.lake).await? {
+            return Ok(Self {
                 engine: Engine::over_lake(&lake, &options).await?,
                 logs: None,
                 temporary: None,
-            }),
-            None => bail!(
+            });
+        }
+        match Logs::find(plan, &[], &Reads::Again) {
+            Ok(logs) => Self::over(plan, logs, passes, &options).await,
+            Err(error) if plan.nginx_conf.is_some() => Err(error),
+            Err(_) => bail!(
                 "there is no lake in `{}`\nhint: make one with `floodmark ingest LOG…`, name another with `--lake DIR`, or name logs to read where they lie",
                 plan.lake.display(),
             ),
         }
+    }
+
+    async fn over(
+        plan: &Plan,
+        logs: Logs,
+        passes: Passes,
+        options: &EngineOptions,
+    ) -> Result<Self> {
+        let (engine, temporary) = match passes {
+            Passes::Many => {
+                let temporary = TemporaryLake::of(plan, &logs).await?;
+                (
+                    Engine::over_lake(&temporary.lake, options).await?,
+                    Some(temporary),
+                )
+            }
+            Passes::One => {
+                let files = logs.files.clone();
+                (Engine::over_logs(&RawLogs { files }, options).await?, None)
+            }
+        };
+        Ok(Self {
+            engine,
+            logs: Some(logs),
+            temporary,
+        })
     }
 
     /// The account of raw logs, once they were read to their end.
@@ -110,7 +120,7 @@ impl Asked {
         };
         account::say_failures(plan, logs, &failures);
         account::say(plan, logs, &tally);
-        account::outcome(plan, &tally, failures.len())
+        account::outcome(plan, &tally, failures.len() + logs.failed())
     }
 }
 

@@ -100,7 +100,11 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                     plan.lake.display(),
                     lake.version()
                 ));
-                return Ok(account::outcome(plan, &total, failed + failures.len()));
+                return Ok(account::outcome(
+                    plan,
+                    &total,
+                    failed + failures.len() + logs.failed(),
+                ));
             }
             Err(StoreError::Conflict { committed }) if attempt < CONFLICTS_MAX => {
                 total.add(*committed);

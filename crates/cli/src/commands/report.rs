@@ -34,7 +34,11 @@ pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
     if let (Some(logs), Some((tally, failures))) = (&asked.logs, account) {
         account::say_failures(plan, logs, &failures);
         account::say(plan, logs, &tally);
-        outcome = outcome.max(account::outcome(plan, &tally, failures.len()));
+        outcome = outcome.max(account::outcome(
+            plan,
+            &tally,
+            failures.len() + logs.failed(),
+        ));
     }
     Ok(outcome)
 }

@@ -1,4 +1,4 @@
-//! The grammar of an nginx.conf: words, quotes, comments and blocks.
+//! The grammar of an nginx.conf: words, quotes, comments and blocks, as `ngx_conf_read_token` of `ngx_conf_file.c` has it.
 
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag};
@@ -8,12 +8,13 @@ use nom::multi::{fold_many0, fold_many1, many0_count};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-use crate::nginx_conf::ConfError;
+use super::lua;
+use super::{ConfError, Origin};
 
 /// A directive, the head of a block, or the end of one.
 pub(super) struct Statement {
-    /// Where it begins in the text.
-    byte_offset: usize,
+    /// The line in which it begins, from 1.
+    line_number: usize,
     /// Its words, unquoted; of the end of a block none.
     words: Vec<String>,
     pub(super) end: End,
@@ -37,17 +38,32 @@ impl Statement {
     pub(super) fn arguments(&self) -> &[String] {
         self.words.get(1..).unwrap_or_default()
     }
+
+    /// Its words with single spaces between them, at most so many that they fit into a message.
+    pub(super) fn head(&self) -> String {
+        excerpt(&self.words.join(" "))
+    }
 }
 
-/// Goes through a text statement by statement.
+/// Goes through the text of one file statement by statement.
 pub(super) struct Reader<'text> {
+    file: &'text str,
     text: &'text str,
     rest: &'text str,
+    /// An offset in `text`, and how many newlines stand before it.
+    counted: (usize, usize),
 }
 
 impl<'text> Reader<'text> {
-    pub(super) fn new(text: &'text str) -> Self {
-        Self { text, rest: text }
+    pub(super) fn new(file: &'text str, text: &'text str) -> Self {
+        // Editors of another world put it there; it is no part of the first word.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self {
+            file,
+            text,
+            rest: text,
+            counted: (0, 0),
+        }
     }
 
     /// The next statement; `None` at the end. `open` is the head of the block it stands in.
@@ -56,7 +72,7 @@ impl<'text> Reader<'text> {
         open: Option<&Statement>,
     ) -> Result<Option<Statement>, ConfError> {
         self.take(blanks);
-        let byte_offset = self.byte_offset();
+        let line_number = self.line_number();
         let mut words: Vec<String> = Vec::new();
         loop {
             self.take(blanks);
@@ -68,9 +84,8 @@ impl<'text> Reader<'text> {
                 None if words.is_empty() && open.is_none() => return Ok(None),
                 None => {
                     let closing = open.map_or_else(String::new, |head| {
-                        let line_number = self.line_number(head.byte_offset);
                         let name = excerpt(head.name());
-                        format!("the `}}` of `{name}` in line {line_number}")
+                        format!("the `}}` of `{name}` in line {}", head.line_number)
                     });
                     return Err(self.error_here(expected(&closing)));
                 }
@@ -107,10 +122,31 @@ impl<'text> Reader<'text> {
             };
             self.take(anychar);
             return Ok(Some(Statement {
-                byte_offset,
+                line_number,
                 words,
                 end,
             }));
+        }
+    }
+
+    /// Passes over a block of Lua, up to the `}` that closes it.
+    pub(super) fn pass_lua(&mut self, head: &Statement) -> Result<(), ConfError> {
+        let Some(end) = lua::block_end(self.rest) else {
+            return Err(ConfError {
+                file: self.file.to_owned(),
+                line_number: head.line_number,
+                expected: format!("the `}}` of `{}`", excerpt(head.name())),
+                found: "the end of the file".to_owned(),
+            });
+        };
+        self.rest = &self.rest[end..];
+        Ok(())
+    }
+
+    pub(super) fn origin(&self, statement: &Statement) -> Origin {
+        Origin {
+            file: self.file.to_owned(),
+            line_number: statement.line_number,
         }
     }
 
@@ -121,17 +157,20 @@ impl<'text> Reader<'text> {
         Some(value)
     }
 
-    fn byte_offset(&self) -> usize {
-        self.text.len() - self.rest.len()
+    /// Of the place that is read next.
+    fn line_number(&mut self) -> usize {
+        let (from, newlines) = self.counted;
+        let here = self.text.len() - self.rest.len();
+        let newlines =
+            newlines + memchr::memchr_iter(b'\n', &self.text.as_bytes()[from..here]).count();
+        self.counted = (here, newlines);
+        newlines + 1
     }
 
-    fn line_number(&self, byte_offset: usize) -> usize {
-        memchr::memchr_iter(b'\n', &self.text.as_bytes()[..byte_offset]).count() + 1
-    }
-
-    fn error_here(&self, expected: String) -> ConfError {
+    fn error_here(&mut self, expected: String) -> ConfError {
         ConfError {
-            line_number: self.line_number(self.byte_offset()),
+            file: self.file.to_owned(),
+            line_number: self.line_number(),
             expected,
             found: match self.rest.lines().next() {
                 None | Some("") => "the end of the file".to_owned(),
@@ -142,7 +181,8 @@ impl<'text> Reader<'text> {
 
     pub(super) fn missing(&self, statement: &Statement, expected: &str) -> ConfError {
         ConfError {
-            line_number: self.line_number(statement.byte_offset),
+            file: self.file.to_owned(),
+            line_number: statement.line_number,
             expected: format!("{expected} in `{}`", statement.name()),
             found: "`;`".to_owned(),
         }
@@ -154,8 +194,10 @@ impl<'text> Reader<'text> {
         expected: &str,
         word: &str,
     ) -> ConfError {
+        // A path, perhaps: more of it than of a line is needed to find what is meant.
+        const CHARS_MAX: usize = 200;
         ConfError {
-            found: format!("`{}`", excerpt(word)),
+            found: format!("`{}`", printable(word, CHARS_MAX)),
             ..self.missing(statement, expected)
         }
     }
@@ -164,14 +206,18 @@ impl<'text> Reader<'text> {
 /// The beginning of `text`, fit to print.
 fn excerpt(text: &str) -> String {
     const CHARS_MAX: usize = 24;
+    printable(text, CHARS_MAX)
+}
+
+fn printable(text: &str, chars_max: usize) -> String {
     let mut excerpt = String::new();
-    for character in text.chars().take(CHARS_MAX) {
+    for character in text.chars().take(chars_max) {
         match character {
             '"' | '\'' | '\\' => excerpt.push(character),
             _ => excerpt.extend(character.escape_debug()),
         }
     }
-    if text.chars().nth(CHARS_MAX).is_some() {
+    if text.chars().nth(chars_max).is_some() {
         excerpt.push('…');
     }
     excerpt

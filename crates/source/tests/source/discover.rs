@@ -5,7 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::splits::{gzip, zstd};
 use crate::world::World;
-use floodmark_source::{Compression, DiscoverOptions, Discovery, Error, Rotation, discover};
+use floodmark_source::{
+    Compression, DiscoverOptions, Discovery, Error, Rotation, discover, discover_sets,
+};
 
 const LINE: &str =
     "192.0.2.1 - - [31/Jan/2024:00:00:00 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n";
@@ -261,4 +263,119 @@ fn a_file_or_directory_that_may_not_be_read() {
     check_error(&world, "access.log", expected);
     check_error(&world, "", expected);
     check_error(&world, "access.log*", expected);
+}
+
+/// The files of logs that a server writes, each after its set, and what is skipped and what failed.
+#[track_caller]
+fn check_sets(world: &World, names: &[&str], files: &[(&str, &str)], rest: &[&str]) {
+    let paths: Vec<_> = names.iter().map(|name| world.path(name)).collect();
+    let folder = format!("{}/", world.path("x").parent().unwrap().display());
+    let (found, failed) = discover_sets(&paths);
+    let short = |text: &str| text.replace(&folder, "");
+    let shown: Vec<_> = found
+        .files
+        .iter()
+        .map(|file| {
+            (
+                short(&file.log_set),
+                short(&file.path.display().to_string()),
+            )
+        })
+        .collect();
+    let expected: Vec<_> = files
+        .iter()
+        .map(|(set, file)| ((*set).to_owned(), (*file).to_owned()))
+        .collect();
+    assert_eq!(shown, expected);
+    let skipped = found
+        .skipped
+        .iter()
+        .map(|file| format!("{}: {}", file.path.display(), file.reason));
+    let failed = failed.iter().map(|(path, error)| {
+        let error = error.to_string();
+        format!(
+            "{}: {}",
+            path.display(),
+            error.lines().next().unwrap_or_default()
+        )
+    });
+    let told: Vec<_> = skipped.chain(failed).map(|text| short(&text)).collect();
+    assert_eq!(told, rest);
+}
+
+#[test]
+fn a_log_of_a_server_is_found_with_what_rotation_left() {
+    let world = World::new();
+    world.write("access.log", LINE);
+    world.write("access.log.1", LINE);
+    world.write("access.log.10.gz", gzip(LINE));
+    world.write("access.log.2.gz", gzip(LINE));
+    world.write("access-20240131.log", LINE);
+    world.write("other.log", LINE);
+    world.write("other.log.1", b"\x89PNG\r\n\x1a\n\0\0");
+    world.write("error.log", LINE);
+    world.write("access.log.swp", LINE);
+    check_sets(
+        &world,
+        &["access.log", "other.log"],
+        &[
+            ("access.log", "access-20240131.log"),
+            ("access.log", "access.log.10.gz"),
+            ("access.log", "access.log.2.gz"),
+            ("access.log", "access.log.1"),
+            ("access.log", "access.log"),
+            ("other.log", "other.log"),
+        ],
+        &["other.log.1: it is not text: found a PNG image"],
+    );
+}
+
+#[test]
+fn a_log_whose_name_looks_rotated_is_its_own() {
+    let world = World::new();
+    world.write("access.log", LINE);
+    world.write("access.log.1", LINE);
+    world.write("access.log.1.gz", gzip(LINE));
+    world.write("access.log.gz", gzip(LINE));
+    world.write("access.log.gz.1", gzip(LINE));
+    check_sets(
+        &world,
+        &["access.log", "access.log.1", "access.log.gz"],
+        &[
+            ("access.log", "access.log.1.gz"),
+            ("access.log", "access.log"),
+            ("access.log.1", "access.log.1"),
+            ("access.log.gz", "access.log.gz.1"),
+            ("access.log.gz", "access.log.gz"),
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn logs_that_are_not_there_or_no_files_give_nothing() {
+    let world = World::new();
+    world.write("gone.log.1", LINE);
+    fs::create_dir(world.path("folder.log")).unwrap();
+    symlink("/dev/null", world.path("null.log")).unwrap();
+    world.write("access.log", LINE);
+    symlink(world.path("access.log"), world.path("same.log")).unwrap();
+    check_sets(
+        &world,
+        &[
+            "gone.log",
+            "absent.log",
+            "no/folder.log",
+            "folder.log",
+            "null.log",
+            "access.log",
+            "same.log",
+        ],
+        &[("gone.log", "gone.log.1"), ("access.log", "access.log")],
+        &[
+            "folder.log: it is a directory",
+            "null.log: it is not a regular file",
+            "same.log: it is the same file as `access.log`",
+        ],
+    );
 }
