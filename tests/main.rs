@@ -10,3 +10,5 @@ mod lake;
 mod logs;
 mod nginx;
 mod queries;
+#[cfg(feature = "s3")]
+mod s3;

@@ -17,7 +17,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::Error;
 use crate::day::Day;
-use crate::durable::{create_folders, sync_folder};
+use crate::destination::Destination;
 
 /// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
 const DELTA_ENCODED: &[&str] = &["time", "line_offset", "line_bytes"];
@@ -62,6 +62,7 @@ pub(crate) fn writer_properties(schema: &SchemaRef) -> WriterProperties {
 /// A file that is being written.
 #[derive(Debug)]
 pub(crate) struct Part {
+    destination: Arc<Destination>,
     day: Day,
     path: PathBuf,
     relative: String,
@@ -79,7 +80,7 @@ pub(crate) struct Summary {
     pub(crate) time_range_us: Option<(i64, i64)>,
 }
 
-/// A file that is complete and on the disk.
+/// A file that is complete and kept.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) day: Day,
@@ -92,7 +93,7 @@ pub(crate) struct Written {
 
 impl Part {
     pub(crate) fn create(
-        table: &Path,
+        destination: &Arc<Destination>,
         day: Day,
         schema: &SchemaRef,
         properties: WriterProperties,
@@ -102,17 +103,12 @@ impl Part {
             day.directory(),
             uuid::Uuid::new_v4()
         );
-        let path = table.join(&relative);
-        let cannot = |source| Error::Write {
-            path: path.clone(),
-            source,
-        };
-        create_folders(path.parent().unwrap_or(table)).map_err(cannot)?;
-        let file = File::create_new(&path).map_err(cannot)?;
+        let (path, file) = destination.create(&relative)?;
         let writer =
             ArrowWriter::try_new(BufWriter::new(file), Arc::clone(schema), Some(properties))?;
         let (writer, factory) = writer.into_serialized_writer()?;
         Ok(Self {
+            destination: Arc::clone(destination),
             day,
             path,
             relative,
@@ -161,7 +157,7 @@ impl Part {
         Ok(())
     }
 
-    /// Writes the footer and syncs the file and its name.
+    /// Writes the footer and gives the file to its destination.
     pub(crate) fn finish(self) -> Result<Written, Error> {
         let mut writer = self
             .writer
@@ -180,8 +176,7 @@ impl Part {
             source,
         };
         let file = writer.inner().get_ref();
-        file.sync_all().map_err(cannot)?;
-        sync_folder(self.path.parent().unwrap_or(Path::new("/"))).map_err(cannot)?;
+        self.destination.keep(&self.relative, &self.path, file)?;
         let metadata = file.metadata().map_err(cannot)?;
         let modified_ms = metadata
             .modified()

@@ -67,7 +67,7 @@ impl Asked {
                 temporary: None,
             });
         }
-        match Lake::open(&plan.lake).await? {
+        match Lake::open(plan.location()?).await? {
             Some(lake) => Ok(Self {
                 engine: Engine::over_lake(&lake, &options).await?,
                 logs: None,
