@@ -270,6 +270,7 @@ impl<S: ObjectStore> ConditionalPuts<S> {
                 return put_result();
             };
             match self.stored(location).await {
+                // Another writer's of the same bytes would do as well; where files are named, their names are random.
                 Ok(Some(found)) if is_same(&payload, &found) => return put_result(),
                 Ok(Some(_)) => {
                     return Err(object_store::Error::AlreadyExists {

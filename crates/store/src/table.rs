@@ -10,6 +10,7 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -235,12 +236,19 @@ impl TableProvider for LinesTable {
             .with_table_partition_cols(vec![date])
             .build();
         let options = state.table_options().parquet.clone();
-        let source = ParquetSource::new(table_schema).with_table_parquet_options(options);
+        let runtime = state.runtime_env();
         #[cfg(feature = "s3")]
         if let Some(client) = &self.store.client {
-            let runtime = state.runtime_env();
             runtime.register_object_store(self.store.url.as_ref(), Arc::clone(client));
         }
+        // A report asks a dozen questions of the same files: their footers are read once.
+        let reader = CachedParquetFileReaderFactory::new(
+            runtime.object_store(&self.store.url)?,
+            runtime.cache_manager.get_file_metadata_cache(),
+        );
+        let source = ParquetSource::new(table_schema)
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(reader));
         let partitions = state.config().target_partitions();
         let config = FileScanConfigBuilder::new(self.store.url.clone(), Arc::new(source))
             .with_file_groups(FileGroup::new(files).split_files(partitions))
