@@ -50,6 +50,7 @@ impl Lake {
             None => created(&root).await?,
         };
         let lake = Self { root, table };
+        #[cfg(feature = "s3")]
         lake.root.check_commits(lake.version()).await?;
         Ok(lake)
     }

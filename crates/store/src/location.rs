@@ -128,11 +128,11 @@ impl Root {
     }
 
     /// Makes sure that of two writers of a version only one can win; the table is there, at `version`.
+    #[cfg(feature = "s3")]
     pub(crate) async fn check_commits(&self, version: u64) -> Result<(), Error> {
         match self {
             // A link to a name that is taken fails on every file system.
             Self::Folder(_) => Ok(()),
-            #[cfg(feature = "s3")]
             Self::Bucket(bucket) => bucket.check_commits(LINES, version).await,
         }
     }
