@@ -38,7 +38,8 @@ async fn ingest(log: &log_file::LogInFolder, threads: usize) -> usize {
         .await
         .expect("a new lake");
     let feed = Arc::new(Feed::new(plan(log.files(), &[]), BlockOptions::default()));
-    let intake = Intake::new(feed, &log.settings(), LineSchema::new(log.variables()));
+    let schema = LineSchema::new(log.variables());
+    let intake = Intake::new(feed, &log.settings(), schema, TextAs::Codes);
     let options = LoadOptions {
         threads,
         ..LoadOptions::default()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use floodmark_format::CompiledFormat;
-use floodmark_ingest::{Layer, LogSettings, Secrets, Trust};
+use floodmark_ingest::{LogSettings, Secrets, Trust};
 use floodmark_source::{DiscoverOptions, LogFile, discover};
 
 use crate::{log_lines, rounds};
@@ -23,7 +23,6 @@ impl LogInFolder {
         std::fs::write(folder.path().join("access.log"), &log).expect("room for the log");
         let settings = Arc::new(LogSettings {
             format: CompiledFormat::preset("combined").expect("a preset"),
-            layer: Layer::Edge,
             server_port: 443,
             trust: Trust::default(),
             secrets: Secrets::Redact,

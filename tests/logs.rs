@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use floodmark_format::CompiledFormat;
-use floodmark_ingest::{Layer, LogSettings, Secrets, Trust};
+use floodmark_ingest::{LogSettings, Secrets, Trust};
 use floodmark_query::{Answer, Engine, EngineOptions, RawLogs, Settings};
 use floodmark_source::{DiscoverOptions, discover};
 
@@ -25,7 +25,6 @@ pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
     .unwrap();
     let settings = Arc::new(LogSettings {
         format: CompiledFormat::compile(format).unwrap(),
-        layer: Layer::Edge,
         server_port: 443,
         trust: Trust::default(),
         secrets: Secrets::Redact,

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use floodmark_format::{CompiledFormat, NginxConf};
-use floodmark_ingest::{Layer, LogSettings};
+use floodmark_ingest::LogSettings;
 use floodmark_source::{DiscoverOptions, LogFile, discover, sample};
 
 use crate::plan::Plan;
@@ -96,7 +96,6 @@ impl Logs {
                         file.log_set, chosen.name
                     ));
                     Arc::new(LogSettings {
-                        layer: layer_of(&chosen.name),
                         format: chosen.format,
                         server_port: i32::from(plan.port),
                         trust: plan.trust.clone(),
@@ -154,15 +153,6 @@ impl Logs {
         sets.iter()
             .map(|(set, files)| format!("{set} ({})", counted(*files, "file")))
             .collect()
-    }
-}
-
-/// Nginx and what is read with its formats stand at the edge.
-fn layer_of(format: &str) -> Layer {
-    match format {
-        "alb" => Layer::Balancer,
-        "tomcat" => Layer::App,
-        _ => Layer::Edge,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::fit::fit;
 use crate::format::CompiledFormat;
 use crate::hit::Hit;
+use crate::keys::Syntax;
 use crate::preset;
 
 /// The format that reads most lines of a sample.
@@ -23,21 +25,40 @@ pub(crate) fn detect(sample: &[u8]) -> Option<Detected> {
         .filter(|line| !line.trim_ascii().is_empty())
         .collect();
     let mut best: Option<Detected> = None;
-    let presets = CompiledFormat::preset_names()
-        .iter()
-        .filter_map(|name| CompiledFormat::preset(name));
-    for format in presets {
-        consider(format, &lines, &mut best);
+    for name in TOLD_APART {
+        if let Some(format) = CompiledFormat::preset(name) {
+            consider(format, &lines, &mut best);
+        }
+    }
+    for syntax in [Syntax::Json, Syntax::Ltsv] {
+        if let Some(keys) = fit(syntax, &lines) {
+            consider(CompiledFormat::with_keys(keys), &lines, &mut best);
+        }
     }
     if best.as_ref().is_none_or(|best| best.matched < lines.len()) {
-        for base in ["main", "combined", "common"] {
-            if let Some(format) = extended(preset::text(base), &lines) {
+        let presets = ["main", "combined", "common", "vhost_combined"].map(preset::text);
+        for base in presets.into_iter().chain([SHORT]) {
+            if let Some(format) = extended(base, &lines) {
                 consider(format, &lines, &mut best);
             }
         }
     }
     best
 }
+
+/// Presets that a line shows. Those of Apache and Tomcat look like Nginx's, and what `%D` or `%T` has written is a
+/// number like any other.
+const TOLD_APART: &[&str] = &[
+    "combined",
+    "main",
+    "common",
+    "vhost_combined",
+    "ingress",
+    preset::ALB,
+];
+
+/// What custom formats often begin with.
+const SHORT: &str = r#"$remote_addr [$time_local] "$request" $status"#;
 
 /// Keeps `format` if it reads more lines than the best one so far.
 fn consider(format: CompiledFormat, lines: &[&[u8]], best: &mut Option<Detected>) {
@@ -51,7 +72,7 @@ fn consider(format: CompiledFormat, lines: &[&[u8]], best: &mut Option<Detected>
         if format.parse_into(line, &mut hit).is_ok() {
             matched += 1;
             let value = forwarded
-                .filter(|_| format.name() != preset::JSON)
+                .filter(|_| !matches!(format.name(), preset::JSON | preset::LTSV))
                 .and_then(|slot| hit.values[slot]);
             odd += usize::from(value.is_some_and(|value| !is_address_list(value)));
         }

@@ -11,7 +11,7 @@ use crate::format::CompiledFormat;
 pub enum FormatError {
     /// Neither a preset's name nor a text with a `$variable`.
     #[error(
-        "no log format is named `{name}`{}\nhint: formats are {}, or the text of a `log_format` with its `$variables`",
+        "no log format is named `{name}`{}\nhint: formats are {}, or the text of a `log_format` with its `$variables`, of `apache` or `tomcat` with its `%` directives after that word",
         did_you_mean(suggestion.as_deref()),
         backticked(CompiledFormat::preset_names())
     )]
@@ -28,6 +28,52 @@ pub enum FormatError {
     NoVariable {
         /// The format text.
         text: String,
+    },
+    /// `%` directives, which Apache and Tomcat give different meanings.
+    #[error(
+        "expected `apache` or `tomcat` before a log format with `%`, found `{text}`\nhint: write `apache {text}` or `tomcat {text}`; up to version 9 of Tomcat, whose `%D` is milliseconds, `tomcat9 {text}`"
+    )]
+    WhosePercent {
+        /// The format text.
+        text: String,
+    },
+    /// A format with `%` directives that has none.
+    #[error(
+        "expected `%` directives in the log format, found only the text `{text}`\nhint: give what stands in `LogFormat` or in the valve's `pattern`"
+    )]
+    NoDirective {
+        /// The format text.
+        text: String,
+    },
+    /// A `%` that no directive follows.
+    #[error(
+        "byte {byte_offset} of the log format: expected a directive after `%`, found `{found}`\nhint: write `%h`, `%{{Name}}i`, or `%%` for the sign itself"
+    )]
+    BadDirective {
+        /// Where the `%` is, from 0.
+        byte_offset: usize,
+        /// The text there.
+        found: String,
+    },
+    /// A directive that its writer does not have.
+    #[error(
+        "byte {byte_offset} of the log format: {writer} has no directive `{found}`\nhint: see the documentation of its log format; a `%` sign itself is `%%`"
+    )]
+    UnknownDirective {
+        /// Whose format it is.
+        writer: &'static str,
+        /// Where the `%` is, from 0.
+        byte_offset: usize,
+        /// The directive.
+        found: String,
+    },
+    /// What is no `variable=key`.
+    #[error(
+        "expected `variable=key` after `json` or `ltsv`, found `{found}`\nhint: such as `json status=resp.code,request_time=latency_ms/1000`; a key with spaces stands in double quotes"
+    )]
+    BadKey {
+        /// The text there.
+        found: String,
     },
     /// A `$` that no name follows.
     #[error(
@@ -112,6 +158,8 @@ pub enum LineErrorKind {
     TrailingBytes,
     /// Not a JSON object.
     NotJson,
+    /// Not a label and a value.
+    NotLabelled,
 }
 
 impl LineErrorKind {
@@ -126,6 +174,7 @@ impl LineErrorKind {
             Self::CutShort => "cut_short",
             Self::TrailingBytes => "trailing_bytes",
             Self::NotJson => "not_json",
+            Self::NotLabelled => "not_labelled",
         }
     }
 }
@@ -154,6 +203,7 @@ impl LineError {
             LineErrorKind::CutShort => "the rest of the line".to_owned(),
             LineErrorKind::TrailingBytes => "the end of the line".to_owned(),
             LineErrorKind::NotJson => "a JSON object".to_owned(),
+            LineErrorKind::NotLabelled => "`label:value`".to_owned(),
         };
         let found = match &line[at..] {
             [] => "the end of the line".to_owned(),

@@ -16,15 +16,28 @@ pub enum Escape {
     Json,
     /// Nothing is escaped, so a client can forge lines; a missing value is empty.
     None,
+    /// As Tomcat does: `\"`, `\\`, `\n` and their like, `\uXXXX` for all that is not printable ASCII; a missing value is
+    /// `-`. Tomcat takes each byte of a header for a character, so `\u0000` to `\u00ff` are bytes.
+    Tomcat,
 }
 
 impl Escape {
-    /// The word after `escape=`.
+    /// The word after `escape=`; `tomcat` stands in no `log_format`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Json => "json",
             Self::None => "none",
+            Self::Tomcat => "tomcat",
+        }
+    }
+
+    /// Whether no value holds this byte as it is, so that it parts fields for certain.
+    pub(crate) fn hides(self, byte: u8) -> bool {
+        match self {
+            Self::Default | Self::Tomcat => !(0x20..0x7F).contains(&byte),
+            Self::Json => byte < 0x20,
+            Self::None => false,
         }
     }
 }
@@ -58,6 +71,7 @@ pub fn unescape(escape: Escape, raw: &[u8]) -> Cow<'_, str> {
         Escape::Default => canonical(&undo(raw, default_escape)),
         Escape::Json => canonical(&undo(raw, json_escape)),
         Escape::None => canonical(raw),
+        Escape::Tomcat => canonical(&undo(raw, tomcat_escape)),
     })
 }
 
@@ -115,6 +129,16 @@ fn json_escape(after: &[u8], bytes: &mut Vec<u8>) -> usize {
     };
     bytes.push(byte);
     1
+}
+
+fn tomcat_escape(after: &[u8], bytes: &mut Vec<u8>) -> usize {
+    if let Some(unit) = utf16_unit(after)
+        && let Ok(byte) = u8::try_from(unit)
+    {
+        bytes.push(byte);
+        return 5;
+    }
+    json_escape(after, bytes)
 }
 
 /// `uXXXX`, or a surrogate pair `uXXXX\uXXXX`; a lone surrogate is no text and stays as it is.
@@ -236,6 +260,15 @@ mod tests {
             Escape::Json,
             br"\u12\ud800\ud800\u0041\",
             r"\x5Cu12\x5Cud800\x5Cud800A\x5C",
+        );
+    }
+
+    #[test]
+    fn tomcat_escapes_bytes_as_characters() {
+        check(
+            Escape::Tomcat,
+            br#"\"\u00d0\u0096\" \n\u0416 \u00ff \\"#,
+            "\"Ж\" \nЖ \\xFF \\x5C",
         );
     }
 

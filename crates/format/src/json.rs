@@ -6,194 +6,83 @@
 use memchr::memchr;
 
 use crate::error::{LineError, LineErrorKind};
-use crate::hit::Hit;
-use crate::number;
+use crate::keys::Visitor;
 use crate::step::is_escaped;
-use crate::time;
-use crate::variable::{Kind, Variable};
 
-/// The keys of the `json` preset, each with its slot.
-#[derive(Debug, Clone)]
-pub(crate) struct JsonKeys {
-    /// Sorted by key.
-    slots: Vec<(&'static str, u16)>,
-    kinds: Vec<Kind>,
+/// Objects inside objects are looked into so deep; deeper ones are passed over.
+const DEPTH_MAX: usize = 8;
+
+/// Tells of each value of a line in turn, under the keys that lead to it.
+pub(crate) fn walk<'line>(
+    line: &'line [u8],
+    visitor: &mut impl Visitor<'line>,
+) -> Result<(), LineError> {
+    let mut cursor = Cursor { line, at: 0 };
+    cursor.skip_spaces();
+    cursor.object(&mut Path::default(), visitor)?;
+    cursor.skip_spaces();
+    if cursor.at != line.len() {
+        return Err(LineError::at(
+            LineErrorKind::TrailingBytes,
+            LineError::NO_FIELD,
+            cursor.at,
+        ));
+    }
+    Ok(())
 }
 
-/// The variables of the preset, in the order of their slots, each with other names that logs use for it. Durations
-/// have none: nothing would say in which unit they are.
-const KEYS: &[(&str, &[&str])] = &[
-    (
-        "time_iso8601",
-        &["time", "ts", "@timestamp", "timestamp", "datetime", "date"],
-    ),
-    ("msec", &[]),
-    ("time_local", &[]),
-    (
-        "remote_addr",
-        &[
-            "remote_ip",
-            "client_ip",
-            "clientip",
-            "client",
-            "ip",
-            "remote_address",
-        ],
-    ),
-    ("remote_user", &["user", "auth"]),
-    ("request", &[]),
-    ("request_method", &["method", "verb", "http_method"]),
-    ("request_uri", &["url", "uri_full"]),
-    ("uri", &["path", "document_uri"]),
-    ("args", &["query_string", "query"]),
-    ("server_protocol", &["protocol", "proto", "http_version"]),
-    (
-        "status",
-        &["status_code", "response_code", "code", "response"],
-    ),
-    ("body_bytes_sent", &["bytes", "body_bytes", "size"]),
-    ("http_referer", &["referer", "referrer", "http_referrer"]),
-    (
-        "http_user_agent",
-        &["user_agent", "useragent", "agent", "ua"],
-    ),
-    (
-        "http_x_forwarded_for",
-        &["x_forwarded_for", "xff", "forwarded_for"],
-    ),
-    ("host", &["http_host", "vhost", "domain"]),
-    ("server_name", &[]),
-    ("server_port", &["port"]),
-    ("scheme", &[]),
-    ("bytes_sent", &[]),
-    ("request_length", &[]),
-    ("request_time", &["rt"]),
-    (
-        "request_id",
-        &["req_id", "http_x_request_id", "x_request_id"],
-    ),
-    ("ssl_protocol", &["tls_protocol", "tls_version"]),
-    ("ssl_cipher", &["tls_cipher"]),
-    ("upstream_addr", &["upstream"]),
-    ("upstream_status", &[]),
-    ("upstream_connect_time", &["uct"]),
-    ("upstream_header_time", &["uht"]),
-    ("upstream_response_time", &["urt"]),
-    ("upstream_cache_status", &["cache_status", "cache"]),
-    ("connection", &[]),
-    ("connection_requests", &[]),
-    ("gzip_ratio", &[]),
-    ("pipe", &[]),
-];
+/// The keys that lead to where the cursor is, with points between and at the end.
+struct Path {
+    bytes: [u8; Self::BYTES_MAX],
+    length: usize,
+    depth: usize,
+}
 
-impl JsonKeys {
-    pub(crate) fn new() -> Self {
-        let mut slots: Vec<_> = (0..)
-            .zip(KEYS)
-            .flat_map(|(slot, (name, aliases))| {
-                std::iter::once(name)
-                    .chain(*aliases)
-                    .map(move |key| (*key, slot))
-            })
-            .collect();
-        slots.sort_unstable();
+impl Default for Path {
+    fn default() -> Self {
         Self {
-            slots,
-            kinds: KEYS
-                .iter()
-                .map(|(name, _)| Variable::named(name).kind)
-                .collect(),
+            bytes: [0; Self::BYTES_MAX],
+            length: 0,
+            depth: 0,
         }
     }
+}
 
-    pub(crate) fn variables(&self) -> Vec<Variable> {
-        KEYS.iter().map(|(name, _)| Variable::named(name)).collect()
+impl Path {
+    /// A longer path is no key of ours.
+    const BYTES_MAX: usize = 256;
+
+    /// The path to `key` here; in the outermost object that is the key itself.
+    fn to<'path>(&'path mut self, key: &'path [u8]) -> Option<&'path [u8]> {
+        if self.length == 0 {
+            return Some(key);
+        }
+        let end = self.length + key.len();
+        self.bytes.get_mut(self.length..end)?.copy_from_slice(key);
+        Some(&self.bytes[..end])
     }
 
-    /// A `log_format` text that writes what this reads.
-    pub(crate) fn text() -> String {
-        let pairs: Vec<_> = KEYS
-            .iter()
-            .map(|(name, _)| format!(r#""{name}":"${name}""#))
-            .collect();
-        format!("escape=json {{{}}}", pairs.join(","))
+    /// Steps into the object at `key`; returns the length to come back to.
+    fn enter(&mut self, key: &[u8]) -> Option<usize> {
+        let before = self.length;
+        let end = before + key.len();
+        if self.depth == DEPTH_MAX || end >= Self::BYTES_MAX {
+            return None;
+        }
+        self.bytes[before..end].copy_from_slice(key);
+        self.bytes[end] = b'.';
+        self.length = end + 1;
+        self.depth += 1;
+        Some(before)
     }
 
-    pub(crate) fn parse_into<'line>(
-        &self,
-        line: &'line [u8],
-        hit: &mut Hit<'line>,
-    ) -> Result<(), LineError> {
-        hit.values.fill(None);
-        let mut cursor = Cursor { line, at: 0 };
-        cursor.skip_spaces();
-        if !cursor.take(b'{') {
-            return Err(cursor.misfit());
-        }
-        // The rank of the time in `hit`: the exactest one counts.
-        let mut clock = None;
-        loop {
-            cursor.skip_spaces();
-            if cursor.take(b'}') {
-                break;
-            }
-            let key = cursor.string().ok_or_else(|| cursor.misfit())?;
-            cursor.skip_spaces();
-            if !cursor.take(b':') {
-                return Err(cursor.misfit());
-            }
-            cursor.skip_spaces();
-            let value_at = cursor.at;
-            let value = cursor.value().ok_or_else(|| cursor.misfit())?;
-            if let (Some(slot), Some(value)) = (self.slot(key), value) {
-                let index = usize::from(slot);
-                match self.kinds[index] {
-                    Kind::Time => {
-                        let time_us = time::any(value).ok_or(LineError::at(
-                            LineErrorKind::BadTime,
-                            slot,
-                            value_at,
-                        ))?;
-                        let rank = if KEYS[index].0 == "msec" { 0 } else { slot + 1 };
-                        if clock.is_none_or(|known| rank < known) {
-                            (clock, hit.time_us) = (Some(rank), Some(time_us));
-                        }
-                    }
-                    Kind::Status if number::status(value).is_none() => {
-                        return Err(LineError::at(LineErrorKind::BadStatus, slot, value_at));
-                    }
-                    Kind::Address if value.contains(&b' ') => {
-                        return Err(LineError::at(LineErrorKind::NotAnAddress, slot, value_at));
-                    }
-                    _ => {}
-                }
-                hit.values[index].get_or_insert(value);
-            }
-            cursor.skip_spaces();
-            if !cursor.take(b',') && cursor.line.get(cursor.at) != Some(&b'}') {
-                return Err(cursor.misfit());
-            }
-        }
-        cursor.skip_spaces();
-        if cursor.at != line.len() {
-            return Err(LineError::at(
-                LineErrorKind::TrailingBytes,
-                LineError::NO_FIELD,
-                cursor.at,
-            ));
-        }
-        if hit.time_us.is_none() {
-            return Err(LineError::at(LineErrorKind::BadTime, 0, 0));
-        }
-        Ok(())
+    fn leave(&mut self, before: usize) {
+        self.length = before;
+        self.depth -= 1;
     }
 
-    fn slot(&self, key: &[u8]) -> Option<u16> {
-        let found = self
-            .slots
-            .binary_search_by(|(known, _)| known.as_bytes().cmp(key))
-            .ok()?;
-        Some(self.slots[found].1)
+    fn prefix(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
@@ -203,6 +92,59 @@ struct Cursor<'line> {
 }
 
 impl<'line> Cursor<'line> {
+    fn object(
+        &mut self,
+        path: &mut Path,
+        visitor: &mut impl Visitor<'line>,
+    ) -> Result<(), LineError> {
+        if !self.take(b'{') {
+            return Err(self.misfit());
+        }
+        loop {
+            self.skip_spaces();
+            if self.take(b'}') {
+                return Ok(());
+            }
+            let key = self.string().ok_or_else(|| self.misfit())?;
+            self.skip_spaces();
+            if !self.take(b':') {
+                return Err(self.misfit());
+            }
+            self.skip_spaces();
+            self.member(key, path, visitor)?;
+            self.skip_spaces();
+            if !self.take(b',') && self.line.get(self.at) != Some(&b'}') {
+                return Err(self.misfit());
+            }
+        }
+    }
+
+    /// The value of `key`, or the values inside it.
+    fn member(
+        &mut self,
+        key: &[u8],
+        path: &mut Path,
+        visitor: &mut impl Visitor<'line>,
+    ) -> Result<(), LineError> {
+        if self.line.get(self.at) == Some(&b'{')
+            && let Some(before) = path.enter(key)
+        {
+            let read = if visitor.wants(path.prefix()) {
+                self.object(path, visitor)
+            } else {
+                self.skip_nested().ok_or_else(|| self.misfit())
+            };
+            path.leave(before);
+            return read;
+        }
+        let at = self.at;
+        let value = self.value().ok_or_else(|| self.misfit())?;
+        if let (Some(value), Some(key)) = (value, path.to(key)) {
+            visitor.value(key, value, at)?;
+        }
+        Ok(())
+    }
+
     fn skip_spaces(&mut self) {
         while matches!(self.line.get(self.at), Some(b' ' | b'\t' | b'\r')) {
             self.at += 1;
@@ -230,14 +172,15 @@ impl<'line> Cursor<'line> {
         }
     }
 
-    /// A value; of `Some(None)` nothing is known: `null`, nothing at all, `-`, or an object or array.
+    /// A value; of `Some(None)` nothing is known: `null`, nothing at all, `-`, or an object.
     fn value(&mut self) -> Option<Option<&'line [u8]>> {
         let value = match self.line.get(self.at)? {
             b'"' => self.string()?,
-            b'{' | b'[' => {
+            b'{' => {
                 self.skip_nested()?;
                 return Some(None);
             }
+            b'[' => return self.array(),
             _ => match self.bare()? {
                 b"" | b"null" => return Some(None),
                 value => value,
@@ -265,6 +208,20 @@ impl<'line> Cursor<'line> {
             }
         }
         Some(self.line[start..self.at].trim_ascii_end())
+    }
+
+    /// An array of one text is that text, as headers are logged by some; another is what stands in its brackets.
+    fn array(&mut self) -> Option<Option<&'line [u8]>> {
+        let start = self.at + 1;
+        self.skip_nested()?;
+        let inside = self.line[start..self.at - 1].trim_ascii();
+        let mut cursor = Cursor {
+            line: inside,
+            at: 0,
+        };
+        let only = cursor.string().filter(|_| cursor.at == inside.len());
+        let value = only.unwrap_or(inside);
+        Some((!value.is_empty()).then_some(value))
     }
 
     fn skip_nested(&mut self) -> Option<()> {

@@ -1,9 +1,10 @@
-//! Compiles an Nginx `log_format` once and parses lines by it into borrowed [`Hit`]s.
+//! Compiles a log format once and parses lines by it into borrowed [`Hit`]s.
 //!
-//! Start from [`CompiledFormat`] (a preset, a `log_format` text, or a format detected) and
-//! [`CompiledFormat::parse_into`]. The values of a [`Hit`] are bytes of the line, still escaped as the log
-//! escapes them; [`unescape`] undoes that, and [`integer`], [`status`], [`port`], [`seconds`] and [`seconds_list`]
-//! read numbers. [`NginxConf`] reads which logs an nginx.conf writes, and in what formats.
+//! Start from [`CompiledFormat`] (a preset, the text of an Nginx `log_format`, of Apache's `LogFormat` or of a Tomcat
+//! valve, a map of JSON or LTSV keys, or a format detected) and [`CompiledFormat::parse_into`]. The values of a
+//! [`Hit`] are bytes of the line, still escaped as the log escapes them; [`unescape`] undoes that. [`integer`],
+//! [`status`] and [`port`] read numbers, and [`Variable::read_seconds`] durations, which not every writer logs in
+//! seconds. [`NginxConf`] reads which logs an nginx.conf writes, and in what formats.
 //!
 //! ```
 //! use floodmark_format::{CompiledFormat, Hit, status, unescape};
@@ -27,28 +28,38 @@
 //!
 //! Absent on purpose: I/O, allocation per line, Arrow, and any judgment about what a line means.
 
+mod alb;
+mod apache;
 mod detect;
 mod error;
 mod escape;
+mod fit;
 mod format;
 mod hit;
 mod json;
+mod keys;
+mod layout;
 mod line;
+mod ltsv;
 mod nginx_conf;
 mod number;
+mod percent;
 mod preset;
 mod request;
+mod run;
 mod step;
 mod template;
 mod time;
+mod time_pattern;
+mod tomcat;
 mod variable;
 
 pub use detect::Detected;
 pub use error::{FormatError, LineError, LineErrorKind};
 pub use escape::{Escape, unescape};
-pub use format::CompiledFormat;
+pub use format::{CompiledFormat, Layer};
 pub use hit::Hit;
 pub use nginx_conf::{AccessLog, ConfError, NginxConf};
 pub use number::{integer, port, seconds, seconds_list, status};
 pub use request::RequestParts;
-pub use variable::{Kind, Variable};
+pub use variable::{Absent, Kind, Unit, Variable};

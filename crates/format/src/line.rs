@@ -24,27 +24,31 @@ impl Plan {
             });
         }
         let mut at = self.head.len();
+        if self.sum.is_some() {
+            hit.values.fill(None);
+        }
         for (index, step) in self.steps.iter().enumerate() {
             let following = &self.steps[index + 1..];
             let end = if step.end == End::Munch && step.shape.is_time() {
-                let Some((length, time_us)) = step.shape.time(&line[at..]) else {
-                    return Err(step.misfit(line, at, None));
+                let length = match step.time(&line[at..]) {
+                    Some((length, time_us)) => {
+                        if step.is_clock {
+                            hit.time_us = Some(time_us);
+                        }
+                        length
+                    }
+                    None => self.other_time(step, line, at)?,
                 };
-                if step.is_clock {
-                    hit.time_us = Some(time_us);
-                }
                 at + length
             } else {
                 let end = match step.end {
-                    End::Munch => step
-                        .shape
-                        .munch(&line[at..], step.missing)
-                        .map(|length| at + length),
+                    End::Munch => step.munch(&line[at..]).map(|length| at + length),
                     End::Quote => step.quote(following, line, at),
                     End::Line => Some(line.len()),
-                    End::BeforeQuote { .. } | End::First { .. } | End::Last { .. } => {
-                        step.search(following, line, at)
-                    }
+                    End::Byte(_)
+                    | End::BeforeQuote { .. }
+                    | End::First { .. }
+                    | End::Last { .. } => step.search(following, line, at),
                 };
                 match end {
                     Some(end) => end,
@@ -52,10 +56,12 @@ impl Plan {
                 }
             };
             if !starts_with(&line[end..], &step.after) {
-                return Err(step.misfit(line, at, Some(end)));
+                return self.end_early(index, line, (at, end), hit);
             }
             if step.is_first {
                 hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
+            } else if let Some(run) = step.run() {
+                self.divide(run, line, (at, end), hit)?;
             }
             at = end + step.after.len();
         }
@@ -66,15 +72,77 @@ impl Plan {
                 .map_or(LineError::NO_FIELD, |step| step.slot);
             return Err(LineError::at(LineErrorKind::TrailingBytes, field, at));
         }
+        if self.sum.is_some() {
+            self.add_up(line, hit);
+        }
         Ok(())
+    }
+
+    /// A line that ends with the value of this step, as an older writer has fewer fields; else the step's misfit.
+    #[cold]
+    fn end_early<'line>(
+        &self,
+        index: usize,
+        line: &'line [u8],
+        (at, end): (usize, usize),
+        hit: &mut Hit<'line>,
+    ) -> Result<(), LineError> {
+        let step = &self.steps[index];
+        if index + 1 < self.required || !is_cut_at(&line[end..], &step.after) {
+            return Err(step.misfit(line, at, Some(end)));
+        }
+        hit.values[usize::from(step.slot)] = step.value(&line[at..end]);
+        self.add_up(line, hit);
+        Ok(())
+    }
+
+    /// The length of a time that is logged as missing, or that says no more than a part of one.
+    #[cold]
+    fn other_time(&self, step: &Step, line: &[u8], at: usize) -> Result<usize, LineError> {
+        let length = if step.is_clock {
+            None
+        } else if step.pattern().is_some() {
+            step.munch(&line[at..])
+        } else {
+            step.missing.length(&line[at..])
+        };
+        length.ok_or_else(|| step.misfit(line, at, None))
+    }
+
+    /// Gives the sum the text that its numbers stand in.
+    fn add_up<'line>(&self, line: &'line [u8], hit: &mut Hit<'line>) {
+        let Some(sum) = self.sum else {
+            return;
+        };
+        let place = |value: &[u8]| {
+            let start = value.as_ptr().addr() - line.as_ptr().addr();
+            (start, start + value.len())
+        };
+        let between = (sum.first..=sum.last).all(|slot| hit.values[usize::from(slot)].is_some());
+        let first = hit.values[usize::from(sum.first)].map(place);
+        let last = hit.values[usize::from(sum.last)].map(place);
+        if let (true, Some((start, _)), Some((_, end))) = (between, first, last) {
+            hit.values[usize::from(sum.slot)] = line.get(start..end);
+        }
     }
 }
 
+/// Whether a line may end here though `after` should follow: only the field's own closing quote may be left.
+fn is_cut_at(rest: &[u8], after: &[u8]) -> bool {
+    rest.is_empty() || (rest == b"\"" && after.first() == Some(&b'"'))
+}
+
 impl Step {
-    fn value<'line>(&self, raw: &'line [u8]) -> Option<&'line [u8]> {
-        let is_missing = match self.missing {
-            Missing::Hyphen => matches!(raw, [b'-']),
-            Missing::Empty => raw.is_empty() && !matches!(self.shape, Shape::Text | Shape::Word),
+    #[inline]
+    pub(crate) fn value<'line>(&self, raw: &'line [u8]) -> Option<&'line [u8]> {
+        let is_missing = match raw {
+            [b'-'] => !matches!(self.missing, Missing::Empty | Missing::Never),
+            [] => {
+                matches!(self.missing, Missing::Empty | Missing::Either)
+                    && !matches!(self.shape, Shape::Text | Shape::Word)
+            }
+            [b'-', b'1'] => self.missing == Missing::MinusOne,
+            _ => false,
         };
         (!is_missing).then_some(raw)
     }
@@ -83,13 +151,8 @@ impl Step {
     #[cold]
     fn misfit(&self, line: &[u8], at: usize, end: Option<usize>) -> LineError {
         let stop = end.unwrap_or(at);
-        let shape_kind = match self.shape {
-            Shape::TimeLocal | Shape::TimeIso8601 | Shape::Msec => Some(LineErrorKind::BadTime),
-            Shape::Status => Some(LineErrorKind::BadStatus),
-            Shape::Digits | Shape::Decimal => Some(LineErrorKind::BadNumber),
-            Shape::Address => Some(LineErrorKind::NotAnAddress),
-            Shape::List | Shape::Word | Shape::Text => None,
-        };
+        let shape_kind =
+            Some(self.shape.kind()).filter(|kind| *kind != LineErrorKind::MissingLiteral);
         let is_cut = match self.end {
             End::Munch => {
                 self.after.starts_with(&line[stop..]) && (end.is_some() || stop == line.len())
@@ -141,6 +204,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
+    use crate::layout::Layout;
     use crate::preset;
     use crate::template::Template;
 
@@ -168,7 +232,7 @@ mod tests {
                 pieces.concat()
             );
             let template = Template::read(preset::text("combined")).expect("a preset");
-            let counting = Plan::new(&template).expect("a preset");
+            let counting = Plan::new(&Layout::from(&template)).expect("a preset");
             let mut searching = counting.clone();
             for step in &mut searching.steps {
                 if let End::BeforeQuote { .. } = step.end {

@@ -41,14 +41,24 @@ pub fn port(raw: &[u8]) -> Option<i32> {
 
 /// Seconds, or any plain decimal number such as `$gzip_ratio`: digits, and a fraction if there is one.
 pub fn seconds(raw: &[u8]) -> Option<f64> {
-    decimal(raw).map(|number| number.value())
+    seconds_of(raw, 0)
+}
+
+/// As [`seconds`], of a number logged so many decimals too large: 3 for milliseconds.
+pub(crate) fn seconds_of(raw: &[u8], decimals: usize) -> Option<f64> {
+    decimal(raw).map(|number| number.value(decimals))
 }
 
 /// The sum of a list of seconds as `$upstream_response_time` logs it: `, ` between tries, ` : ` between groups,
 /// `-` for a try without one. `None` if no item is a number.
 pub fn seconds_list(raw: &[u8]) -> Option<f64> {
+    seconds_list_of(raw, 0)
+}
+
+/// As [`seconds_list`], of numbers logged so many decimals too large.
+pub(crate) fn seconds_list_of(raw: &[u8], decimals: usize) -> Option<f64> {
     if let Some(number) = decimal(raw) {
-        return Some(number.value());
+        return Some(number.value(decimals));
     }
     // Added as integers, so that 0.1 and 0.2 make 0.3.
     let mut sum: Option<Decimal> = None;
@@ -59,7 +69,7 @@ pub fn seconds_list(raw: &[u8]) -> Option<f64> {
             Some(sum) => sum.plus(item)?,
         });
     }
-    sum.map(|sum| sum.value())
+    sum.map(|sum| sum.value(decimals))
 }
 
 /// The items of an upstream list.
@@ -76,12 +86,18 @@ struct Decimal {
 }
 
 /// A double holds these exactly, so one division rounds once.
-const POWERS_OF_TEN: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+const POWERS_OF_TEN: [f64; 19] = [
+    1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18,
+];
+
+/// Decimals that are read; a unit adds at most as many again.
+const DECIMALS_MAX: usize = 9;
 
 impl Decimal {
-    fn value(self) -> f64 {
+    fn value(self, more_decimals: usize) -> f64 {
         // Above 2^53 the nearest double is what is wanted.
-        self.digits as f64 / POWERS_OF_TEN[self.decimals]
+        self.digits as f64 / POWERS_OF_TEN[self.decimals + more_decimals]
     }
 
     fn plus(self, other: Self) -> Option<Self> {
@@ -109,7 +125,7 @@ fn decimal(raw: &[u8]) -> Option<Decimal> {
             continue;
         }
         let digit = digit(byte)?;
-        if number.decimals == POWERS_OF_TEN.len() - 1 {
+        if number.decimals == DECIMALS_MAX {
             continue;
         }
         number.digits = number

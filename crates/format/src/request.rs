@@ -57,6 +57,42 @@ impl<'line> RequestParts<'line> {
     }
 }
 
+/// An absolute URI in its parts, as a proxy is asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AbsoluteUri<'line> {
+    pub(crate) scheme: &'line [u8],
+    pub(crate) host: &'line [u8],
+    pub(crate) port: Option<&'line [u8]>,
+    /// From the first slash on; `None` if there is no more.
+    pub(crate) path: Option<&'line [u8]>,
+}
+
+impl<'line> AbsoluteUri<'line> {
+    /// `https://host:443/path`; `None` if it is no such thing. An IPv6 host keeps its brackets.
+    pub(crate) fn split(target: &'line [u8]) -> Option<Self> {
+        let colon = memchr(b':', target)?;
+        let scheme = &target[..colon];
+        let rest = target[colon..].strip_prefix(b"://")?;
+        if scheme.is_empty() || !scheme.iter().all(u8::is_ascii_alphanumeric) {
+            return None;
+        }
+        let slash = memchr(b'/', rest);
+        let authority = &rest[..slash.unwrap_or(rest.len())];
+        let (host, port) = match memrchr(b':', authority) {
+            Some(colon) if authority[colon + 1..].iter().all(u8::is_ascii_digit) => {
+                (&authority[..colon], Some(&authority[colon + 1..]))
+            }
+            _ => (authority, None),
+        };
+        Some(Self {
+            scheme,
+            host,
+            port: port.filter(|port| !port.is_empty()),
+            path: slash.map(|slash| &rest[slash..]),
+        })
+    }
+}
+
 /// Path and arguments of a request target.
 pub(crate) fn split_target(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr(b'?', target) {
@@ -173,6 +209,39 @@ mod tests {
                 Some("HTTP/1.1"),
             ],
         );
+    }
+
+    #[track_caller]
+    fn check_uri(target: &str, expected: Option<(&str, &str, Option<&str>, Option<&str>)>) {
+        let expected = expected.map(|(scheme, host, port, path)| AbsoluteUri {
+            scheme: scheme.as_bytes(),
+            host: host.as_bytes(),
+            port: port.map(str::as_bytes),
+            path: path.map(str::as_bytes),
+        });
+        assert_eq!(AbsoluteUri::split(target.as_bytes()), expected, "{target}");
+    }
+
+    #[test]
+    fn absolute_uris_are_taken_apart() {
+        check_uri(
+            "https://www.example.com:443/a/b",
+            Some(("https", "www.example.com", Some("443"), Some("/a/b"))),
+        );
+        check_uri(
+            "http://[2001:db8::1]:80/",
+            Some(("http", "[2001:db8::1]", Some("80"), Some("/"))),
+        );
+        check_uri(
+            "http://example.com",
+            Some(("http", "example.com", None, None)),
+        );
+        check_uri(
+            "http://example.com:/x",
+            Some(("http", "example.com", None, Some("/x"))),
+        );
+        check_uri("/a://b", None);
+        check_uri("example.com:443", None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The plan of a format: for each variable, how its end is found.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::error::FormatError;
 use crate::escape::Escape;
-use crate::template::{Piece, Template};
+use crate::layout::{Field, Layout, Part};
+use crate::run::Run;
 use crate::time;
-use crate::variable::{Kind, Variable};
+use crate::time_pattern::TimePattern;
+use crate::variable::{Absent, Kind, Variable};
 
 /// More would be no log format; and slots are `u16`.
 const VARIABLES_MAX: usize = 1_000;
@@ -23,6 +25,17 @@ pub(crate) struct Plan {
     pub(crate) head: Box<[u8]>,
     pub(crate) steps: Vec<Step>,
     pub(crate) variables: Vec<Variable>,
+    /// Steps that every line has; it may end after any later one.
+    pub(crate) required: usize,
+    pub(crate) sum: Option<Sum>,
+}
+
+/// A variable whose value is all that stands between two others, both included, as none of them is missing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sum {
+    pub(crate) slot: u16,
+    pub(crate) first: u16,
+    pub(crate) last: u16,
 }
 
 /// A variable and the literal after it.
@@ -37,6 +50,19 @@ pub(crate) struct Step {
     pub(crate) missing: Missing,
     pub(crate) end: End,
     pub(crate) after: Box<[u8]>,
+    /// What few steps have; in a box, so that the others are small.
+    pub(crate) special: Option<Box<Special>>,
+}
+
+/// How a value is read that its shape alone does not say.
+#[derive(Debug, Clone)]
+pub(crate) enum Special {
+    /// Of [`Shape::Pattern`].
+    Pattern(TimePattern),
+    /// Nothing parts the value from the next, so it takes no more than Nginx writes of it.
+    Tight,
+    /// Nothing parts several values; their text is found as one, and divided.
+    Run(Run),
 }
 
 /// How a value that is not there is logged.
@@ -46,6 +72,12 @@ pub(crate) enum Missing {
     Hyphen,
     /// Nothing, with the other two.
     Empty,
+    /// Nothing, or `-`.
+    Either,
+    /// `-1`, or `-`.
+    MinusOne,
+    /// It always is: `-` is a value.
+    Never,
 }
 
 /// Where a value ends.
@@ -55,6 +87,8 @@ pub(crate) enum End {
     Munch,
     /// At the first bare quote.
     Quote,
+    /// At the first byte that no value holds, since it would be escaped.
+    Byte(u8),
     /// At the end of the line.
     Line,
     /// So many bytes before the first bare quote: what is between has a fixed width.
@@ -71,9 +105,12 @@ pub(crate) enum Shape {
     TimeLocal,
     TimeIso8601,
     Msec,
+    /// A time by a pattern.
+    Pattern,
     Status,
     Digits,
     Decimal,
+    Mark,
     List,
     Address,
     Word,
@@ -81,25 +118,24 @@ pub(crate) enum Shape {
 }
 
 impl Plan {
-    pub(crate) fn new(template: &Template) -> Result<Self, FormatError> {
+    /// Fails on variables that cannot be told apart, and on more than a format may have.
+    pub(crate) fn new(layout: &Layout) -> Result<Self, FormatError> {
         let mut plan = Self {
             head: Box::default(),
             steps: Vec::new(),
             variables: Vec::new(),
+            required: usize::MAX,
+            sum: None,
         };
-        for piece in &template.pieces {
-            match piece {
-                Piece::Literal(literal) => plan.push_literal(literal.as_bytes()),
-                Piece::Variable(name) => plan.push_variable(name, template.escape)?,
+        for part in &layout.parts {
+            match part {
+                Part::Literal(literal) => plan.push_literal(literal.as_bytes()),
+                Part::Field(field) => plan.push_field(field, layout.escape)?,
             }
         }
-        if plan.steps.is_empty() {
-            return Err(FormatError::NoVariable {
-                text: template.text(),
-            });
-        }
         plan.choose_clock();
-        plan.find_ends(template.escape)?;
+        plan.fold_runs()?;
+        plan.find_ends(layout.escape);
         Ok(plan)
     }
 
@@ -110,14 +146,14 @@ impl Plan {
         }
     }
 
-    fn push_variable(&mut self, name: &str, escape: Escape) -> Result<(), FormatError> {
+    fn push_field(&mut self, field: &Field, escape: Escape) -> Result<(), FormatError> {
         let known = self
             .variables
             .iter()
-            .position(|variable| variable.name == name);
+            .position(|variable| variable.name == field.variable.name);
         let index = known.unwrap_or(self.variables.len());
         if known.is_none() {
-            self.variables.push(Variable::named(name));
+            self.variables.push(field.variable.clone());
         }
         let slot = u16::try_from(index)
             .ok()
@@ -130,75 +166,82 @@ impl Plan {
             slot,
             is_first: known.is_none(),
             is_clock: false,
-            shape: Shape::of(&self.variables[index]),
-            missing: if escape == Escape::Default {
-                Missing::Hyphen
-            } else {
-                Missing::Empty
-            },
+            shape: Shape::of(field),
+            missing: field
+                .missing
+                .unwrap_or(match (escape, field.variable.absent) {
+                    (Escape::Json | Escape::None, _) => Missing::Empty,
+                    (_, Absent::Nothing) => Missing::Either,
+                    (_, Absent::Hyphen | Absent::Never) => Missing::Hyphen,
+                }),
             end: End::Munch,
             after: Box::default(),
+            special: field
+                .time
+                .clone()
+                .map(|time| Box::new(Special::Pattern(time))),
         });
         Ok(())
     }
 
+    /// Makes the variable `sum` of the values from the first to the last of these fields.
+    pub(crate) fn set_sum(&mut self, sum: &str, [first, last]: [&str; 2]) {
+        let slot = |name: &str| {
+            let found = self
+                .variables
+                .iter()
+                .position(|variable| variable.name == name)?;
+            u16::try_from(found).ok()
+        };
+        self.sum = slot(sum)
+            .zip(slot(first))
+            .zip(slot(last))
+            .map(|((slot, first), last)| Sum { slot, first, last });
+    }
+
     /// Of several times the most exact one counts.
     fn choose_clock(&mut self) {
-        let exactness = |shape| {
-            [Shape::TimeLocal, Shape::TimeIso8601, Shape::Msec]
-                .iter()
-                .position(|time| *time == shape)
-        };
         let clock = self
             .steps
             .iter_mut()
             .filter(|step| step.is_first)
-            .max_by_key(|step| exactness(step.shape));
+            .max_by_key(|step| step.exactness());
         if let Some(step) = clock {
-            step.is_clock = exactness(step.shape).is_some();
+            step.is_clock = step.exactness().is_some();
         }
     }
 
-    fn find_ends(&mut self, escape: Escape) -> Result<(), FormatError> {
+    fn find_ends(&mut self, escape: Escape) {
         // From the last to the first: an end depends on the ends after it.
         for index in (0..self.steps.len()).rev() {
             let (before, following) = self.steps.split_at_mut(index + 1);
             let step = &mut before[index];
             step.end = step.find_end(following, escape);
-            let searched = matches!(step.end, End::First { .. } | End::Last { .. });
-            if let Some(next) = following
-                .first()
-                .filter(|_| searched && step.after.is_empty())
-            {
-                let (left, right) = (
-                    &self.variables[usize::from(step.slot)],
-                    &self.variables[usize::from(next.slot)],
-                );
-                if !begins_with_slash(right) {
-                    return Err(FormatError::NotSeparated {
-                        left: left.name.clone(),
-                        right: right.name.clone(),
-                    });
-                }
-            }
         }
-        Ok(())
     }
 }
 
-/// `$host$request_uri` is told apart by the slash.
-fn begins_with_slash(variable: &Variable) -> bool {
-    matches!(
-        variable.name.as_str(),
-        "request_uri" | "uri" | "document_uri"
-    )
-}
-
 impl Step {
+    fn exactness(&self) -> Option<usize> {
+        match self.shape {
+            Shape::TimeLocal => Some(0),
+            Shape::TimeIso8601 => Some(1),
+            Shape::Msec => Some(2),
+            Shape::Pattern => {
+                let pattern = self.pattern().filter(|pattern| pattern.is_whole())?;
+                Some(if pattern.has_fraction() { 2 } else { 0 })
+            }
+            _ => None,
+        }
+    }
+
     fn find_end(&self, following: &[Self], escape: Escape) -> End {
         let is_last = following.is_empty();
         let quoted = escape != Escape::None;
         match (self.shape, self.after.first()) {
+            (Shape::Text | Shape::Word | Shape::List, Some(&next)) if escape.hides(next) => {
+                return End::Byte(next);
+            }
             (Shape::Text | Shape::Word, Some(b'"')) if quoted => return End::Quote,
             (Shape::Text, None) if is_last => return End::Line,
             (Shape::Text, _) => {}
@@ -259,7 +302,60 @@ impl Step {
 
     /// Whether the value's end is known from its shape alone.
     fn is_recognised(&self) -> bool {
-        self.end == End::Munch || (self.end == End::Quote && self.shape == Shape::Word)
+        self.run().is_none()
+            && (self.end == End::Munch || (self.end == End::Quote && self.shape == Shape::Word))
+    }
+
+    pub(crate) fn pattern(&self) -> Option<&TimePattern> {
+        match self.special.as_deref() {
+            Some(Special::Pattern(pattern)) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn run(&self) -> Option<&Run> {
+        match self.special.as_deref() {
+            Some(Special::Run(run)) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The length of the longest value that `rest` begins with; `None` if there is none.
+    #[inline]
+    pub(crate) fn munch(&self, rest: &[u8]) -> Option<usize> {
+        match self.special.as_deref() {
+            None => self.shape.munch(rest, self.missing),
+            Some(special) => self.munch_special(special, rest),
+        }
+    }
+
+    #[cold]
+    fn munch_special(&self, special: &Special, rest: &[u8]) -> Option<usize> {
+        match special {
+            Special::Pattern(pattern) => pattern
+                .munch(rest)
+                .or_else(|| self.missing.length(rest).filter(|_| !self.is_clock)),
+            Special::Tight => self.tight(rest),
+            Special::Run(_) => self.shape.munch(rest, self.missing),
+        }
+    }
+
+    /// The length of the time that `rest` begins with, and the time in microseconds.
+    #[inline]
+    pub(crate) fn time(&self, rest: &[u8]) -> Option<(usize, i64)> {
+        match self.special.as_deref() {
+            None => self.shape.time(rest),
+            Some(special) => self.time_special(special, rest),
+        }
+    }
+
+    #[cold]
+    fn time_special(&self, special: &Special, rest: &[u8]) -> Option<(usize, i64)> {
+        match special {
+            Special::Pattern(pattern) => pattern.read(rest),
+            Special::Tight => self.shape.time(&rest[..self.tight(rest)?]),
+            Special::Run(_) => None,
+        }
     }
 
     /// The value's end in `line`, by searching; `at` is its start.
@@ -272,6 +368,7 @@ impl Step {
                     .checked_sub(distance)
                     .filter(|end| *end >= at);
             }
+            End::Byte(byte) => return memchr(byte, &line[at..]).map(|length| at + length),
             End::Munch | End::Quote | End::Line => return None,
         };
         let mut end_max = if before_quote {
@@ -280,9 +377,9 @@ impl Step {
             line.len()
         };
         if self.shape != Shape::Text {
-            end_max = end_max.min(at + self.shape.munch(&line[at..], self.missing)?);
+            end_max = end_max.min(at + self.munch(&line[at..])?);
         }
-        let first_byte = self.after.first().copied().unwrap_or(b'/');
+        let first_byte = *self.after.first()?;
         let ends_at = |end: &usize| {
             line[*end..].starts_with(&self.after) && fits(following, line, *end + self.after.len())
         };
@@ -333,7 +430,7 @@ fn fits(steps: &[Step], line: &[u8], mut at: usize) -> bool {
         if !step.is_recognised() {
             return true;
         }
-        let Some(length) = step.shape.munch(&line[at..], step.missing) else {
+        let Some(length) = step.munch(&line[at..]) else {
             return false;
         };
         at += length;
@@ -349,7 +446,7 @@ fn fits(steps: &[Step], line: &[u8], mut at: usize) -> bool {
 fn may_go_on(following: &[Step], line: &[u8], at: usize) -> bool {
     match following.first() {
         Some(next) => {
-            next.missing == Missing::Empty
+            matches!(next.missing, Missing::Empty | Missing::Either)
                 || line
                     .get(at)
                     .is_none_or(|byte| next.shape.may_start_with(*byte))
@@ -394,15 +491,20 @@ pub(crate) fn starts_with(bytes: &[u8], literal: &[u8]) -> bool {
 }
 
 impl Shape {
-    fn of(variable: &Variable) -> Self {
+    fn of(field: &Field) -> Self {
+        let variable = &field.variable;
         match (variable.kind, variable.name.as_str()) {
+            (Kind::Time, _) if field.time.is_some() => Self::Pattern,
             (Kind::Time, "time_iso8601") => Self::TimeIso8601,
             (Kind::Time, "msec") => Self::Msec,
             (Kind::Time, _) => Self::TimeLocal,
             (Kind::Status, _) => Self::Status,
             (Kind::Integer | Kind::Port, _) => Self::Digits,
             (Kind::Seconds | Kind::Decimal, _) => Self::Decimal,
-            (Kind::StatusList | Kind::SecondsList | Kind::List, _) => Self::List,
+            (Kind::Mark, _) => Self::Mark,
+            (Kind::StatusList | Kind::SecondsList | Kind::IntegerList | Kind::List, _) => {
+                Self::List
+            }
             (Kind::Address, _) => Self::Address,
             (Kind::Word, _) => Self::Word,
             (Kind::Text | Kind::Request, _) => Self::Text,
@@ -423,7 +525,7 @@ impl Shape {
                     Self::Digits => leading(rest, |byte| byte.is_ascii_digit()),
                     Self::Decimal => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
                     Self::List => list(&rest[..rest.len().min(LIST_BYTES_MAX)]),
-                    _ => leading(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
+                    _ => word(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
                         IN_ADDRESS[usize::from(byte)]
                     }),
                 };
@@ -433,35 +535,44 @@ impl Shape {
                     Some(length)
                 }
             }
-            Self::TimeLocal | Self::TimeIso8601 | Self::Msec => {
+            Self::TimeLocal | Self::TimeIso8601 | Self::Msec | Self::Pattern => {
                 self.time(rest).map(|(length, _)| length)
             }
-            Self::Word => Some(leading(rest, |byte| Self::Word.allows(byte))),
+            Self::Mark => match rest.first() {
+                Some(b'p' | b'.' | b'?' | b':' | b'X' | b'+') => Some(1),
+                Some(b'-') if missing == Missing::Never => Some(1),
+                _ => missing.length(rest),
+            },
+            Self::Word => {
+                // As `allows` says, and a colon alone is no word.
+                let length = memchr2(b' ', b'"', rest).unwrap_or(rest.len());
+                Some(if rest[..length] == *b":" { 0 } else { length })
+            }
             Self::Text => Some(rest.len()),
         }
     }
 
     /// The length of the time that `rest` begins with, and the time in microseconds.
     pub(crate) fn time(self, rest: &[u8]) -> Option<(usize, i64)> {
-        let length = match self {
-            Self::TimeLocal => time::TIME_LOCAL_BYTES,
-            Self::TimeIso8601 => leading(rest, |byte| {
-                byte.is_ascii_digit() || b"-T:+Z.".contains(&byte)
-            }),
-            Self::Msec => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
-            _ => return None,
-        };
-        let text = rest.get(..length)?;
-        let time_us = match self {
-            Self::TimeIso8601 => time::time_iso8601(text)?,
-            Self::Msec => time::msec(text)?,
-            _ => time::time_local(text)?,
-        };
-        Some((length, time_us))
+        match self {
+            Self::TimeLocal => {
+                let text = rest.get(..time::TIME_LOCAL_BYTES)?;
+                Some((text.len(), time::time_local(text)?))
+            }
+            Self::TimeIso8601 => time::time_iso8601_at(rest),
+            Self::Msec => {
+                let length = leading(rest, |byte| byte.is_ascii_digit() || byte == b'.');
+                Some((length, time::msec(&rest[..length])?))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn is_time(self) -> bool {
-        matches!(self, Self::TimeLocal | Self::TimeIso8601 | Self::Msec)
+        matches!(
+            self,
+            Self::TimeLocal | Self::TimeIso8601 | Self::Msec | Self::Pattern
+        )
     }
 
     /// Whether a value may hold this byte, for the shapes that are runs of bytes.
@@ -478,17 +589,24 @@ impl Shape {
             Self::TimeLocal | Self::TimeIso8601 | Self::Msec => byte.is_ascii_digit(),
             Self::Status | Self::Digits | Self::Decimal => byte.is_ascii_digit() || byte == b'-',
             Self::Address | Self::List => self.allows(byte),
-            Self::Word | Self::Text => true,
+            Self::Word | Self::Text | Self::Mark | Self::Pattern => true,
         }
     }
 }
 
 impl Missing {
     /// The length of a missing value at the start of `rest`.
-    fn length(self, rest: &[u8]) -> Option<usize> {
+    pub(crate) fn length(self, rest: &[u8]) -> Option<usize> {
         match self {
             Self::Hyphen => (rest.first() == Some(&b'-')).then_some(1),
             Self::Empty => Some(0),
+            Self::Either => Some(usize::from(rest.first() == Some(&b'-'))),
+            Self::MinusOne => match rest {
+                [b'-', b'1', ..] => Some(2),
+                [b'-', ..] => Some(1),
+                _ => None,
+            },
+            Self::Never => None,
         }
     }
 }
@@ -515,18 +633,28 @@ fn leading(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
 
 /// The length of an upstream list: words with `, ` or ` : ` between.
 fn list(rest: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let word = leading(&rest[length..], |byte| Shape::List.allows(byte));
-        if word == 0 {
-            return length;
-        }
-        length += word;
+    let mut length = list_item(rest);
+    while length > 0 {
         let separator = match &rest[length..] {
-            [b',', b' ', next, ..] if Shape::List.allows(*next) => 2,
-            [b' ', b':', b' ', next, ..] if Shape::List.allows(*next) => 3,
-            _ => return length,
+            [b',', b' ', ..] => 2,
+            [b' ', b':', b' ', ..] => 3,
+            _ => break,
         };
-        length += separator;
+        match list_item(&rest[length + separator..]) {
+            0 => break,
+            item => length += separator + item,
+        }
     }
+    length
+}
+
+fn list_item(rest: &[u8]) -> usize {
+    word(rest, |byte| Shape::List.allows(byte))
+}
+
+/// As [`leading`], but a colon alone is no word: it is what stands between two groups of upstreams.
+#[inline]
+fn word(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
+    let length = leading(rest, allows);
+    if rest[..length] == *b":" { 0 } else { length }
 }

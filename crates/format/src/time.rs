@@ -3,14 +3,32 @@
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of};
-use nom::combinator::{all_consuming, opt};
+use nom::combinator::opt;
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
 
 /// `$time_local` always has this width.
 pub(crate) const TIME_LOCAL_BYTES: usize = 26;
 
-const SECOND_US: i64 = 1_000_000;
+/// `2024-06-10T06:13:21+00:00`, as Nginx writes `$time_iso8601`.
+pub(crate) const ISO8601_BYTES: usize = 25;
+
+/// `2024-06-10T06:13:21Z`.
+pub(crate) const ISO8601_UTC_BYTES: usize = 20;
+
+/// How much of `text` `$time_iso8601` takes at most.
+pub(crate) fn iso8601_bytes(text: &[u8]) -> usize {
+    if text.get(ISO8601_UTC_BYTES - 1) == Some(&b'Z') {
+        ISO8601_UTC_BYTES
+    } else {
+        ISO8601_BYTES
+    }
+}
+
+pub(crate) const SECOND_US: i64 = 1_000_000;
+
+/// The years 0000 to 9999 in UTC. A zone can take a time beyond them, where a date has no four digits.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 /// `10/Jun/2024:06:13:21 +0330`, exactly [`TIME_LOCAL_BYTES`] long.
 pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
@@ -34,8 +52,14 @@ pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
 
 /// `2024-06-10T06:13:21+00:00`, `…Z`, with or without a fraction of a second.
 pub(crate) fn time_iso8601(text: &[u8]) -> Option<i64> {
-    let (_, time_us) = all_consuming(iso8601).parse(text).ok()?;
-    time_us
+    let (length, time_us) = time_iso8601_at(text)?;
+    (length == text.len()).then_some(time_us)
+}
+
+/// The length of the time that `text` begins with, and the time: what follows may look like more of it.
+pub(crate) fn time_iso8601_at(text: &[u8]) -> Option<(usize, i64)> {
+    let (rest, time_us) = iso8601(text).ok()?;
+    Some((text.len() - rest.len(), time_us?))
 }
 
 fn iso8601(input: &[u8]) -> IResult<&[u8], Option<i64>> {
@@ -100,24 +124,34 @@ pub(crate) fn msec(text: &[u8]) -> Option<i64> {
         }
         Some(_) => return None,
     };
-    // Year 9999, as far as the other two reach.
-    (seconds <= 253_402_300_799).then(|| seconds * SECOND_US + fraction)
+    SECONDS
+        .contains(&seconds)
+        .then(|| seconds * SECOND_US + fraction)
 }
 
-/// Any of the three, and whole milliseconds since the epoch, which other writers put into JSON.
+/// Any of the three, in brackets or not, and whole milliseconds, microseconds or nanoseconds since the epoch, which
+/// other writers put into JSON: told apart by their digits, which is right from 2001 to 2286.
 pub(crate) fn any(text: &[u8]) -> Option<i64> {
+    let text = match text {
+        [b'[', inner @ .., b']'] => inner,
+        _ => text,
+    };
     match text {
         [_, _, b'/', ..] => time_local(text),
         [_, _, _, _, b'-', ..] => time_iso8601(text),
         _ if text.len() == 13 && !text.contains(&b'.') => {
             crate::number::integer(text).map(|ms| ms * 1_000)
         }
+        _ if text.len() == 16 && !text.contains(&b'.') => crate::number::integer(text),
+        _ if text.len() == 19 && !text.contains(&b'.') => {
+            crate::number::integer(text).map(|ns| ns / 1_000)
+        }
         _ => msec(text),
     }
 }
 
 /// The first six digits of a fraction as microseconds.
-fn micros(digits: &[u8]) -> i64 {
+pub(crate) fn micros(digits: &[u8]) -> i64 {
     let padded = digits
         .iter()
         .copied()
@@ -127,7 +161,7 @@ fn micros(digits: &[u8]) -> i64 {
 }
 
 /// Seconds since the epoch, `None` where a part is out of range.
-fn seconds_at(
+pub(crate) fn seconds_at(
     (year, month, day): (i64, u32, u32),
     (hour, minute, second): (u32, u32, u32),
     zone_s: i64,
@@ -137,7 +171,8 @@ fn seconds_at(
         return None;
     }
     let days = days_at(year, month, day)?;
-    Some(days * 86_400 + i64::from(hour * 3_600 + minute * 60 + second) - zone_s)
+    let seconds = days * 86_400 + i64::from(hour * 3_600 + minute * 60 + second) - zone_s;
+    SECONDS.contains(&seconds).then_some(seconds)
 }
 
 /// Days since 1970-01-01 in the Gregorian calendar.
@@ -158,11 +193,11 @@ fn days_at(year: i64, month: u32, day: u32) -> Option<i64> {
     Some((year - 1970) * 365 + leap_days - LEAP_DAYS_1969 + i64::from(day_of_year))
 }
 
-fn zone_s(hours: u32, minutes: u32) -> Option<i64> {
+pub(crate) fn zone_s(hours: u32, minutes: u32) -> Option<i64> {
     (hours <= 23 && minutes <= 59).then(|| i64::from(hours * 3_600 + minutes * 60))
 }
 
-fn month(name: &[u8]) -> Option<u32> {
+pub(crate) fn month(name: &[u8]) -> Option<u32> {
     Some(match name {
         b"Jan" => 1,
         b"Feb" => 2,
@@ -331,6 +366,9 @@ mod tests {
             "2024-06-10T06:13:21Z",
             "1718000001",
             "1718000001000",
+            "1718000001000000",
+            "1718000001000000000",
+            "[10/Jun/2024:06:13:21 +0000]",
         ] {
             assert_eq!(any(text.as_bytes()), Some(1_718_000_001_000_000), "{text}");
         }

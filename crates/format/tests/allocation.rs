@@ -49,6 +49,46 @@ fn json_objects() {
 }
 
 #[test]
+fn nested_and_mapped_keys() {
+    check(
+        "json status=resp.code request_time=latency_ms/1000",
+        &[
+            br#"{"ts":1718000001,"resp":{"code":200,"x":{"y":[1]}},"latency_ms":12,"request":{"headers":{"User-Agent":["a"]}}}"#,
+            br#"{"ts":1718000001,"resp":{"code":"#,
+        ],
+    );
+    check(
+        "ltsv",
+        &[
+            b"time:[10/Jun/2024:06:13:21 +0000]\thost:192.0.2.7",
+            b"a\tb",
+        ],
+    );
+}
+
+#[test]
+fn balancer_lines() {
+    check(
+        "alb",
+        &[
+            br#"https 2024-06-10T06:13:21.250000Z app/a/1 192.0.2.7:4711 10.0.0.1:80 0.001 0.002 0.000 200 200 34 366 "GET https://www.example.com:443/a?b HTTP/1.1" "curl/8" - - arn:x"#,
+            br#"https 2024-06-10T06:13:21.250000Z app/a/1 192.0.2.7:4711 - -1 -1 -1 503 - 34"#,
+        ],
+    );
+}
+
+#[test]
+fn directives_and_runs() {
+    check(
+        r#"apache %h %l %u [%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t] "%m %U%q %H" %>s %D"#,
+        &[
+            br#"192.0.2.7 - a b [10/Jun/2024:06:13:21.250 +0000] "GET /a?b HTTP/1.1" 200 1500"#,
+            br#"192.0.2.7 - a b [10/Jun/2024:06:13:21 +0000] "GET /a?b HTTP/1.1" 200 1500"#,
+        ],
+    );
+}
+
+#[test]
 fn a_value_without_escapes_is_borrowed() {
     let info = measure(|| {
         std::hint::black_box(unescape(Escape::Default, "plain and päin".as_bytes()));

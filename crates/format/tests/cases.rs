@@ -32,6 +32,9 @@ struct Case {
     /// With the escapes undone.
     #[serde(default)]
     text: BTreeMap<String, String>,
+    /// Durations, whatever their unit.
+    #[serde(default)]
+    seconds: BTreeMap<String, f64>,
     /// Variables without a value.
     #[serde(default)]
     missing: Vec<String>,
@@ -46,6 +49,9 @@ fn check(case: &Case, line: &[u8]) {
     let name = &case.name;
     let format =
         CompiledFormat::named(&case.format).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let again = CompiledFormat::compile(format.text()).expect(name);
+    assert_eq!(again.text(), format.text(), "{name}");
+    assert_eq!(again.variables(), format.variables(), "{name}");
     let parsed = format.parse(line);
     if let Some(expected) = &case.error {
         let error = parsed.expect_err(name);
@@ -77,13 +83,14 @@ fn check_hit(case: &Case, format: &CompiledFormat, hit: &Hit<'_>) {
     assert_eq!(text(request.args), case.args, "{name}: args");
     assert_eq!(text(request.protocol), case.protocol, "{name}: protocol");
     assert_eq!(text(request.whole), case.whole, "{name}: whole");
-    let value = |variable: &str| {
+    let slot = |variable: &str| {
         let slot = format
             .variables()
             .iter()
             .position(|known| known.name == variable);
-        hit.values[slot.unwrap_or_else(|| panic!("{name}: no ${variable} in the format"))]
+        slot.unwrap_or_else(|| panic!("{name}: no ${variable} in the format"))
     };
+    let value = |variable: &str| hit.values[slot(variable)];
     for (variable, expected) in &case.values {
         assert_eq!(
             text(value(variable)).as_ref(),
@@ -98,6 +105,11 @@ fn check_hit(case: &Case, format: &CompiledFormat, hit: &Hit<'_>) {
             Some(expected.as_str()),
             "{name}: ${variable}"
         );
+    }
+    for (variable, expected) in &case.seconds {
+        let known = &format.variables()[slot(variable)];
+        let found = value(variable).and_then(|raw| known.read_seconds(raw));
+        assert_eq!(found, Some(*expected), "{name}: ${variable}");
     }
     for variable in &case.missing {
         assert_eq!(text(value(variable)), None, "{name}: ${variable}");
@@ -140,8 +152,43 @@ fn custom_formats() {
 }
 
 #[test]
+fn edges_of_time() {
+    check_table("times.toml");
+}
+
+#[test]
 fn json_objects() {
     check_table("json.toml");
+}
+
+#[test]
+fn variables_that_nothing_parts() {
+    check_table("adjacent.toml");
+}
+
+#[test]
+fn balancers() {
+    check_table("alb.toml");
+}
+
+#[test]
+fn apache_formats() {
+    check_table("apache.toml");
+}
+
+#[test]
+fn tomcat_formats() {
+    check_table("tomcat.toml");
+}
+
+#[test]
+fn mapped_keys() {
+    check_table("keys.toml");
+}
+
+#[test]
+fn labels() {
+    check_table("ltsv.toml");
 }
 
 #[test]

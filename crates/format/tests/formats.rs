@@ -1,6 +1,6 @@
 //! Formats: their names, texts, errors, and finding them by a log's first lines.
 
-use floodmark_format::{CompiledFormat, Escape, Kind};
+use floodmark_format::{CompiledFormat, Escape, Kind, Layer};
 
 const COMBINED: &str =
     r#"192.0.2.7 - - [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 512 "-" "curl/8.5.0""#;
@@ -86,15 +86,15 @@ fn a_format_can_be_shared_between_threads() {
 fn an_unknown_name_is_told_the_names() {
     check_error(
         "combind",
-        "no log format is named `combind`; did you mean `combined`?\nhint: formats are `combined`, `main`, `common`, `vhost_combined`, `json`, or the text of a `log_format` with its `$variables`",
+        "no log format is named `combind`; did you mean `combined`?\nhint: formats are `combined`, `main`, `common`, `vhost_combined`, `ingress`, `json`, `ltsv`, `alb`, `apache_combined`, `apache_common`, `apache_vhost_combined`, `tomcat`, `tomcat_json`, `tomcat9_json`, or the text of a `log_format` with its `$variables`, of `apache` or `tomcat` with its `%` directives after that word",
     );
 }
 
 #[test]
 fn a_text_that_cannot_be_split_is_refused() {
     check_error(
-        "$http_a$http_b",
-        "nothing in the log format separates `$http_a` from `$http_b`\nhint: such a log cannot be split; put a space or quotes between the two in `log_format`",
+        "$body_bytes_sent$request_length $status",
+        "nothing in the log format separates `$body_bytes_sent` from `$request_length`\nhint: such a log cannot be split; put a space or quotes between the two in `log_format`",
     );
 }
 
@@ -179,6 +179,114 @@ fn fields_after_a_preset_are_detected() {
         "custom",
         r#" rt=$extra_1 urt="$extra_2""#,
         1,
+    );
+}
+
+#[test]
+fn dialects_are_detected() {
+    check_detected(
+        r#"http 2024-06-10T06:13:21.25Z app/a/1 192.0.2.7:1 - -1 -1 -1 503 - 1 2 "GET http://a:80/ HTTP/1.1" "-" - - -"#,
+        "alb",
+        "",
+        1,
+    );
+    check_detected(
+        "time:[10/Jun/2024:06:13:21 +0000]\thost:192.0.2.7\tst:200",
+        "ltsv",
+        "ltsv status=st",
+        1,
+    );
+    check_detected(
+        r#"{"w":"2024-06-10T06:13:21Z","res":{"code":200},"trace":"a"}"#,
+        "json",
+        "json time_iso8601=w status=res.code trace=trace",
+        1,
+    );
+    check_detected(
+        &format!("{COMBINED} 34 0.002 [a-b-80] [] 10.0.0.1:80 0 0.001 200 3f2a"),
+        "ingress",
+        " $req_id",
+        1,
+    );
+    check_detected(
+        r#"192.0.2.7 [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 363 0.138 "x100""#,
+        "custom",
+        r#" $status $extra_1 $extra_2 "$extra_3""#,
+        1,
+    );
+}
+
+#[test]
+fn the_side_is_known_from_the_format() {
+    for (format, side) in [
+        ("combined", Layer::Edge),
+        ("apache_combined", Layer::Edge),
+        ("alb", Layer::Balancer),
+        ("tomcat", Layer::App),
+        ("tomcat9 %h %t", Layer::App),
+        ("tomcat_json", Layer::App),
+        ("json", Layer::Edge),
+    ] {
+        let format = CompiledFormat::named(format).expect("a format");
+        assert_eq!(format.layer(), side, "{}", format.text());
+        let again = CompiledFormat::compile(format.text()).expect("a format");
+        assert_eq!(again.layer(), side, "{}", format.text());
+    }
+}
+
+#[test]
+fn a_preset_may_be_called_as_the_ingress_controller_does() {
+    let format = CompiledFormat::named("upstreaminfo").expect("a format");
+    assert_eq!(format.name(), "ingress");
+}
+
+#[test]
+fn percent_directives_need_their_writers_name() {
+    check_error(
+        "%h %l",
+        "expected `apache` or `tomcat` before a log format with `%`, found `%h %l`\nhint: write `apache %h %l` or `tomcat %h %l`; up to version 9 of Tomcat, whose `%D` is milliseconds, `tomcat9 %h %l`",
+    );
+    check_error(
+        "apache %h %Z",
+        "byte 3 of the log format: Apache has no directive `%Z`\nhint: see the documentation of its log format; a `%` sign itself is `%%`",
+    );
+    check_error(
+        "tomcat %h %>{a}y",
+        "byte 3 of the log format: Tomcat has no directive `%>{a}y`\nhint: see the documentation of its log format; a `%` sign itself is `%%`",
+    );
+    check_error(
+        "apache %h %{a",
+        "byte 3 of the log format: expected a directive after `%`, found `%{a`\nhint: write `%h`, `%{Name}i`, or `%%` for the sign itself",
+    );
+    check_error(
+        "apache 100%%",
+        "expected `%` directives in the log format, found only the text `100%%`\nhint: give what stands in `LogFormat` or in the valve's `pattern`",
+    );
+    check_error(
+        "apache %{%Q}t",
+        "byte 0 of the log format: Apache has no directive `%{%Q}t`\nhint: see the documentation of its log format; a `%` sign itself is `%%`",
+    );
+}
+
+#[test]
+fn a_log_format_may_begin_with_the_word_of_a_family() {
+    for text in [
+        "json $status",
+        "ltsv: $status",
+        "apache $status",
+        "tomcat $status",
+    ] {
+        let format = CompiledFormat::named(text).expect("a format");
+        assert_eq!(format.text(), text);
+        assert_eq!(format.variables().len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_map_that_is_none_is_refused() {
+    check_error(
+        "json status",
+        "expected `variable=key` after `json` or `ltsv`, found `status`\nhint: such as `json status=resp.code,request_time=latency_ms/1000`; a key with spaces stands in double quotes",
     );
 }
 

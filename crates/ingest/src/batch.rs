@@ -4,18 +4,21 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, ByteView, Float64Builder, Int16Builder, Int32Array, Int32Builder,
-    Int64Array, Int64Builder, NullBufferBuilder, RecordBatch, RecordBatchOptions, StringViewArray,
-    TimestampMicrosecondBuilder, UInt32Array, new_null_array,
+    ArrayRef, BinaryViewArray, BooleanArray, ByteView, Float64Builder, Int16Builder, Int32Array,
+    Int32Builder, Int64Array, Int64Builder, NullBufferBuilder, RecordBatch, RecordBatchOptions,
+    StringViewArray, TimestampMicrosecondBuilder, UInt32Array, new_null_array,
 };
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, SchemaRef};
 
 use crate::Error;
 use crate::columns::{Column, ColumnType, Origin};
+use crate::dictionary::{Dictionary, Logged};
+use crate::scratch::{Scratch, TextAs};
+use crate::texts::{Field, Texts};
 
-/// Text columns are views: a value that needs no change points into the block, others into one side buffer.
+/// A view whose value needs no change points into the block, others into one side buffer.
 const BLOCK_BUFFER: u32 = 0;
 const SIDE_BUFFER: u32 = 1;
 /// Arrow's views hold values up to this length in themselves.
@@ -39,7 +42,7 @@ impl ColumnBuilder {
     pub(crate) fn new(column: &Column, rows: usize) -> Self {
         match column.column_type {
             ColumnType::Text if column.origin == Origin::Source => Self::Source,
-            ColumnType::Text => Self::Text(TextBuilder::with_capacity(rows)),
+            ColumnType::Text => Self::Text(TextBuilder::Views(ViewBuilder::with_capacity(rows))),
             ColumnType::Status => Self::Status(Int16Builder::with_capacity(rows)),
             ColumnType::Small => Self::Small(Int32Builder::with_capacity(rows)),
             ColumnType::Count => Self::Count(Int64Builder::with_capacity(rows)),
@@ -65,11 +68,17 @@ impl ColumnBuilder {
         }
     }
 
-    fn finish(self, block: &Block<'_>) -> Result<ArrayRef, Error> {
+    /// The array, and the dictionary that its codes are of.
+    fn finish(self, block: &Block<'_>, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
         Ok(match self {
-            Self::Text(builder) => builder.finish(block.bytes)?,
-            Self::Usual(builder) => builder.finish(block.rows)?,
-            Self::Source => same(block.source, block.rows)?,
+            Self::Text(TextBuilder::Views(builder)) => builder.finish(block)?,
+            Self::Text(TextBuilder::Codes(builder)) => {
+                let (codes, filled) = builder.finish();
+                *dictionary = filled;
+                Arc::new(codes)
+            }
+            Self::Usual(builder) => builder.finish(block, dictionary)?,
+            Self::Source => same(block.source, block, dictionary)?,
             Self::Status(mut builder) => Arc::new(builder.finish()),
             Self::Small(mut builder) => Arc::new(builder.finish()),
             Self::Count(mut builder) => Arc::new(builder.finish()),
@@ -111,11 +120,12 @@ impl UsualBuilder {
         self.others.push((row, value));
     }
 
-    fn finish(self, rows: usize) -> Result<ArrayRef, Error> {
+    fn finish(self, block: &Block<'_>, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
+        let rows = block.rows;
         let data_type = self.column_type.arrow();
         match &self.usual {
             Value::Null if self.others.is_empty() => return Ok(new_null_array(&data_type, rows)),
-            Value::Text(text) if self.others.is_empty() => return same(text, rows),
+            Value::Text(text) if self.others.is_empty() => return same(text, block, dictionary),
             _ => {}
         }
         let mut others = self.others.iter().peekable();
@@ -124,12 +134,18 @@ impl UsualBuilder {
             None => &self.usual,
         });
         Ok(match self.column_type {
-            ColumnType::Text => Arc::new(StringViewArray::from_iter(values.map(
-                |value| match value {
+            ColumnType::Text => {
+                let texts = values.map(|value| match value {
                     Value::Text(text) => Some(text.as_ref()),
                     _ => None,
-                },
-            ))),
+                });
+                match (block.text_as, &self.usual) {
+                    (TextAs::Codes, Value::Text(_)) => Arc::new(UInt32Array::from_iter(
+                        texts.map(|text| Some(dictionary.add(text?))),
+                    )),
+                    _ => Arc::new(StringViewArray::from_iter(texts)),
+                }
+            }
             ColumnType::Small => Arc::new(Int32Array::from_iter(values.map(|value| match value {
                 Value::Small(number) => Some(*number),
                 _ => None,
@@ -149,11 +165,114 @@ impl UsualBuilder {
     }
 }
 
+/// A growing text column.
+#[derive(Debug)]
+pub(crate) enum TextBuilder {
+    Views(ViewBuilder),
+    Codes(CodeBuilder),
+}
+
+impl TextBuilder {
+    pub(crate) fn null(&mut self) {
+        match self {
+            Self::Views(builder) => builder.null(),
+            Self::Codes(builder) => builder.null(),
+        }
+    }
+
+    /// A value of the block; gives its code where values have one.
+    pub(crate) fn logged(&mut self, raw: &[u8], texts: &Texts<'_>, field: Field) -> Option<Logged> {
+        match self {
+            Self::Views(builder) => {
+                match texts.converted(raw, field) {
+                    None => builder.borrowed(raw, texts.offset(raw)),
+                    Some(text) => builder.owned(&text),
+                }
+                None
+            }
+            Self::Codes(builder) => {
+                let logged = builder
+                    .dictionary
+                    .code(raw, |raw| texts.converted(raw, field));
+                builder.push(logged.code);
+                Some(logged)
+            }
+        }
+    }
+
+    /// A value that does not lie in the block.
+    pub(crate) fn owned(&mut self, value: &str) {
+        match self {
+            Self::Views(builder) => builder.owned(value),
+            Self::Codes(builder) => {
+                let code = builder.dictionary.add(value);
+                builder.push(code);
+            }
+        }
+    }
+
+    /// A value out of a few that stand in many rows.
+    pub(crate) fn one_of_few(&mut self, value: &'static str) {
+        match self {
+            Self::Views(builder) => builder.one_of_few(value),
+            Self::Codes(builder) => builder.one_of_few(value),
+        }
+    }
+}
+
+/// A text column as codes into a dictionary, which is taken from the thread's [`Scratch`] while the column grows.
+#[derive(Debug)]
+pub(crate) struct CodeBuilder {
+    dictionary: Dictionary,
+    codes: Vec<u32>,
+    nulls: NullBufferBuilder,
+    few: Vec<(&'static str, u32)>,
+}
+
+impl CodeBuilder {
+    pub(crate) fn new(dictionary: Dictionary, rows: usize) -> Self {
+        Self {
+            dictionary,
+            codes: Vec::with_capacity(rows),
+            nulls: NullBufferBuilder::new(rows),
+            few: Vec::new(),
+        }
+    }
+
+    fn null(&mut self) {
+        self.codes.push(0);
+        self.nulls.append_null();
+    }
+
+    fn push(&mut self, code: u32) {
+        self.codes.push(code);
+        self.nulls.append_non_null();
+    }
+
+    fn one_of_few(&mut self, value: &'static str) {
+        let known = self.few.iter().find(|(few, _)| std::ptr::eq(*few, value));
+        let code = match known {
+            Some(&(_, code)) => code,
+            None => {
+                let code = self.dictionary.add(value);
+                self.few.push((value, code));
+                code
+            }
+        };
+        self.push(code);
+    }
+
+    fn finish(mut self) -> (UInt32Array, Dictionary) {
+        let codes = UInt32Array::new(self.codes.into(), self.nulls.finish());
+        (codes, self.dictionary)
+    }
+}
+
 /// A text column: views into the block and into a side buffer.
 ///
 /// Most columns of a block hold one value or none in every row; they are counted and not built.
 #[derive(Debug)]
-pub(crate) struct TextBuilder {
+pub(crate) struct ViewBuilder {
     run: Run,
     views: Vec<u128>,
     side: Vec<u8>,
@@ -170,7 +289,7 @@ enum Run {
     Over,
 }
 
-impl TextBuilder {
+impl ViewBuilder {
     fn with_capacity(rows: usize) -> Self {
         Self {
             run: Run::Nulls(0),
@@ -266,27 +385,37 @@ impl TextBuilder {
         }
     }
 
-    fn finish(mut self, block: &Buffer) -> Result<ArrayRef, Error> {
+    fn finish(mut self, block: &Block<'_>) -> Result<ArrayRef, Error> {
         match self.run {
             Run::Nulls(rows) => return Ok(new_null_array(&DataType::Utf8View, rows)),
-            Run::Same(value, rows) => return same(value, rows),
+            Run::Same(value, rows) => return same_view(value, rows),
             Run::Over => {}
         }
-        let buffers: Vec<Buffer> = if self.side.is_empty() {
-            vec![block.clone()]
-        } else {
-            vec![block.clone(), Buffer::from_vec(self.side)]
-        };
-        Ok(Arc::new(StringViewArray::try_new(
-            ScalarBuffer::from(self.views),
-            buffers,
-            self.nulls.finish(),
-        )?))
+        let mut buffers = vec![block.bytes.clone()];
+        if !self.side.is_empty() {
+            buffers.push(Buffer::from_vec(self.side));
+        }
+        let (views, nulls) = (ScalarBuffer::from(self.views), self.nulls.finish());
+        Ok(match block.text_as {
+            TextAs::Views => Arc::new(StringViewArray::try_new(views, buffers, nulls)?),
+            // An encoder takes bytes, and does not ask again whether they are UTF-8.
+            TextAs::Codes => Arc::new(BinaryViewArray::try_new(views, buffers, nulls)?),
+        })
     }
 }
 
-/// One value in every row.
-fn same(value: &str, rows: usize) -> Result<ArrayRef, Error> {
+/// One value in every row of the block.
+fn same(value: &str, block: &Block<'_>, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
+    match block.text_as {
+        TextAs::Views => same_view(value, block.rows),
+        TextAs::Codes => Ok(Arc::new(UInt32Array::from_value(
+            dictionary.add(value),
+            block.rows,
+        ))),
+    }
+}
+
+fn same_view(value: &str, rows: usize) -> Result<ArrayRef, Error> {
     let one = StringViewArray::from_iter_values([value]);
     Ok(take(&one, &UInt32Array::from(vec![0; rows]), None)?)
 }
@@ -312,6 +441,7 @@ pub(crate) struct Block<'block> {
     pub(crate) bytes: &'block Buffer,
     pub(crate) source: &'block str,
     pub(crate) rows: usize,
+    pub(crate) text_as: TextAs,
 }
 
 /// Finishes all columns into one batch; `twins` are a column that was left empty and the one that it equals.
@@ -320,18 +450,36 @@ pub(crate) fn finish(
     builders: Vec<ColumnBuilder>,
     block: &Block<'_>,
     twins: Option<(usize, usize)>,
+    scratch: &mut Scratch,
 ) -> Result<RecordBatch, Error> {
     let mut arrays = builders
         .into_iter()
-        .map(|builder| builder.finish(block))
+        .zip(&mut scratch.dictionaries)
+        .map(|(builder, dictionary)| builder.finish(block, dictionary))
         .collect::<Result<Vec<_>, _>>()?;
     if let Some((empty, equal)) = twins {
         arrays[empty] = Arc::clone(&arrays[equal]);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(block.rows));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::clone(schema),
-        arrays,
-        &options,
-    )?)
+    let schema = match block.text_as {
+        TextAs::Views => Arc::clone(schema),
+        TextAs::Codes => as_given(schema, &arrays),
+    };
+    Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
+}
+
+/// The schema with the types of the arrays: text may be codes.
+fn as_given(schema: &Schema, arrays: &[ArrayRef]) -> SchemaRef {
+    let fields = schema.fields().iter().zip(arrays).map(|(field, array)| {
+        if field.data_type() == array.data_type() {
+            Arc::clone(field)
+        } else {
+            Arc::new(ArrowField::new(
+                field.name(),
+                array.data_type().clone(),
+                true,
+            ))
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
 }

@@ -9,10 +9,10 @@ use floodmark_source::{Feed, Piece, SourceId};
 
 use crate::Error;
 use crate::columns::LineSchema;
+use crate::recipe::{LogSettings, Recipe, recipes};
 use crate::relay::{Chain, Heard, Teller};
-use crate::rows::{
-    LineBatch, LogSettings, Place, Recipe, Scratch, long_line, parse_block, recipes,
-};
+use crate::rows::{Layout, LineBatch, Place, long_line, parse_block};
+use crate::scratch::{Scratch, TextAs};
 
 /// Logs being read: each call of [`Intake::next`] takes the next block, in file order, and parses it on the calling
 /// thread. Pulling is what bounds memory: there is no queue, so at most one block a thread is held.
@@ -21,8 +21,7 @@ pub struct Intake {
     feed: Arc<Feed>,
     order: Mutex<Order>,
     recipes: HashMap<PathBuf, Arc<Recipe>>,
-    schema: LineSchema,
-    arrow_schema: SchemaRef,
+    layout: Layout,
 }
 
 /// What must follow the order of the blocks.
@@ -39,13 +38,17 @@ impl Intake {
         feed: Arc<Feed>,
         logs: &HashMap<PathBuf, Arc<LogSettings>>,
         schema: LineSchema,
+        text_as: TextAs,
     ) -> Self {
         Self {
             recipes: recipes(logs, &schema),
-            arrow_schema: schema.arrow(),
             feed,
             order: Mutex::default(),
-            schema,
+            layout: Layout {
+                arrow: schema.arrow(),
+                schema,
+                text_as,
+            },
         }
     }
 
@@ -58,13 +61,13 @@ impl Intake {
     /// The columns of all batches.
     #[must_use]
     pub fn schema(&self) -> &LineSchema {
-        &self.schema
+        &self.layout.schema
     }
 
-    /// The Arrow schema of all batches.
+    /// The Arrow schema of the table. Batches have it too, but for texts that are codes.
     #[must_use]
     pub fn arrow_schema(&self) -> &SchemaRef {
-        &self.arrow_schema
+        &self.layout.arrow
     }
 
     /// The next block's rows, in no order between threads; `None` when all logs are read.
@@ -76,7 +79,6 @@ impl Intake {
         let Some((piece, times)) = self.take() else {
             return Ok(None);
         };
-        let (schema, arrow_schema) = (&self.schema, &self.arrow_schema);
         match piece {
             Piece::Lines(block) => {
                 let place = Place {
@@ -86,15 +88,7 @@ impl Intake {
                     file_offset: block.file_offset,
                 };
                 let recipe = self.recipe(&block.file.path)?;
-                parse_block(
-                    recipe,
-                    schema,
-                    arrow_schema,
-                    &place,
-                    block.bytes,
-                    times,
-                    scratch,
-                )
+                parse_block(&self.layout, recipe, &place, block.bytes, times, scratch)
             }
             Piece::LongLine(line) => {
                 let place = Place {
@@ -104,14 +98,15 @@ impl Intake {
                     file_offset: line.file_offset,
                 };
                 let recipe = self.recipe(&line.file.path)?;
+                let (head, line_bytes) = (line.head, line.line_bytes);
                 long_line(
+                    &self.layout,
                     recipe,
-                    schema,
-                    arrow_schema,
                     &place,
-                    line.head,
-                    line.line_bytes,
+                    head,
+                    line_bytes,
                     times,
+                    scratch,
                 )
             }
         }

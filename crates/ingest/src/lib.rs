@@ -15,11 +15,15 @@
 mod batch;
 mod client;
 mod columns;
+mod dictionary;
 mod intake;
+mod recipe;
 mod relay;
 mod rows;
+mod scratch;
 mod secrets;
 mod tally;
+mod texts;
 mod zone;
 
 pub use client::Trust;
@@ -27,8 +31,11 @@ pub use client::Trust;
 pub use floodmark_traffic::row::RULES_VERSION;
 
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
+pub use dictionary::Dictionary;
 pub use intake::Intake;
-pub use rows::{LINE_TOO_LONG, Layer, LineBatch, LogSettings, Scratch, Secrets};
+pub use recipe::{LogSettings, Secrets};
+pub use rows::{LINE_TOO_LONG, LineBatch};
+pub use scratch::{Scratch, TextAs};
 pub use secrets::{REDACTED, redact};
 pub use tally::{REJECT_SAMPLES_MAX, RejectSample, Rejects, Tally};
 

@@ -1,238 +1,24 @@
 //! Lines to rows: one block parsed by one format into one record batch.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use floodmark_format::{
-    CompiledFormat, Escape, Hit, RequestParts, integer, port, seconds, seconds_list, status,
-    unescape,
-};
-use floodmark_traffic::agent::{Agent, agent, is_probe};
+use floodmark_format::{Escape, Hit, LineError, Variable, integer, port, status, unescape};
 use floodmark_traffic::row::row_bot;
-use floodmark_traffic::scan::{Scan, scan};
-use hashbrown::HashMap;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use crate::Error;
-use crate::batch::{Block, ColumnBuilder, TextBuilder, UsualBuilder, Value, finish};
-use crate::client::Trust;
-use crate::columns::{ColumnType, LineSchema, Origin};
+use crate::batch::{Block, ColumnBuilder, TextBuilder, Value, finish};
+use crate::columns::{LineSchema, Origin};
+use crate::recipe::{Absent, Fill, Recipe};
 use crate::relay::{Heard, Teller};
-use crate::secrets::{may_hold_secret, redact};
+use crate::scratch::{Judgeable, Judged, Scratch, TextAs};
+use crate::secrets::redact;
 use crate::tally::{RejectSample, Tally};
+use crate::texts::{Field, Texts};
 use crate::zone::Zones;
-
-/// Which side of the site wrote the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layer {
-    /// A load balancer in front.
-    Balancer,
-    /// The web server that clients reach.
-    Edge,
-    /// The application behind it.
-    App,
-}
-
-impl Layer {
-    /// The name in the `layer` column.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Balancer => "balancer",
-            Self::Edge => "edge",
-            Self::App => "app",
-        }
-    }
-}
-
-/// What holds for all lines of one log.
-#[derive(Debug, Clone)]
-pub struct LogSettings {
-    /// How its lines are written.
-    pub format: CompiledFormat,
-    /// Which side of the site wrote it.
-    pub layer: Layer,
-    /// The port of rows whose line does not say.
-    pub server_port: i32,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trust: Trust,
-    /// Whether secret values are replaced ([`crate::redact`]).
-    pub secrets: Secrets,
-}
-
-/// What happens to secret values in request targets, referrers and rejected lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Secrets {
-    /// Replaced.
-    #[default]
-    Redact,
-    /// Kept as logged.
-    Keep,
-}
-
-/// The columns to build from the lines of one log.
-#[derive(Debug)]
-pub(crate) struct Recipe {
-    settings: LogSettings,
-    fills: Vec<Fill>,
-    /// Columns that a request row has a value of its own for.
-    filled: Vec<usize>,
-    agent_slot: Option<usize>,
-    status_slot: Option<usize>,
-    stamp_slot: Option<usize>,
-    remote_addr_slot: Option<usize>,
-    forwarded_slot: Option<usize>,
-    /// Places of `client` and `remote_addr` where they are the same, as no proxy is trusted.
-    twins: Option<(usize, usize)>,
-    needs: Needs,
-}
-
-/// Work that is left out when no column asks for it.
-#[derive(Debug, Default)]
-struct Needs {
-    bot: bool,
-}
-
-/// How one column of a request row is filled.
-#[derive(Debug)]
-enum Fill {
-    From(Origin),
-    Slot {
-        slot: usize,
-        column_type: ColumnType,
-        absent: Absent,
-        secret: bool,
-    },
-    Null,
-}
-
-/// What a variable logged as `-` becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Absent {
-    Null,
-    /// A hyphen: in `$upstream_*` it says that no upstream was asked, and NULL that the log does not tell.
-    Hyphen,
-}
-
-impl Recipe {
-    pub(crate) fn new(settings: LogSettings, schema: &LineSchema) -> Self {
-        let slot_of = |name: &str| {
-            settings
-                .format
-                .variables()
-                .iter()
-                .position(|variable| variable.name == name)
-        };
-        let fills: Vec<Fill> = schema
-            .columns()
-            .iter()
-            .map(|column| match column.origin {
-                Origin::Variable | Origin::ServerPort => match slot_of(&column.name) {
-                    Some(slot) => Fill::Slot {
-                        slot,
-                        column_type: column.column_type,
-                        absent: if column.name.starts_with("upstream_") {
-                            Absent::Hyphen
-                        } else {
-                            Absent::Null
-                        },
-                        secret: column.name == "http_referer",
-                    },
-                    None if column.origin == Origin::ServerPort => Fill::From(Origin::ServerPort),
-                    None => Fill::Null,
-                },
-                origin => Fill::From(origin),
-            })
-            .collect();
-        let place_of = |name: &str| {
-            schema
-                .columns()
-                .iter()
-                .position(|column| column.name == name)
-        };
-        let twins = place_of("client")
-            .zip(place_of("remote_addr"))
-            .filter(|_| settings.trust.is_empty());
-        let mut fills = fills;
-        if let Some((client, _)) = twins {
-            fills[client] = Fill::Null;
-        }
-        let needs = Needs {
-            bot: schema
-                .columns()
-                .iter()
-                .any(|column| matches!(column.origin, Origin::Bot | Origin::BotRule)),
-        };
-        let usual = |fill: &Fill| {
-            use Origin::{Kind, Layer, Raw, Reason, ServerPort, Source, TimeInferred};
-            let from = match fill {
-                Fill::Null => return true,
-                Fill::Slot { .. } => return false,
-                Fill::From(origin) => origin,
-            };
-            matches!(
-                from,
-                Kind | Layer | Raw | Reason | ServerPort | Source | TimeInferred
-            )
-        };
-        Self {
-            filled: (0..fills.len()).filter(|&at| !usual(&fills[at])).collect(),
-            agent_slot: slot_of("http_user_agent"),
-            status_slot: slot_of("status"),
-            stamp_slot: slot_of("time_local"),
-            remote_addr_slot: slot_of("remote_addr"),
-            forwarded_slot: slot_of("http_x_forwarded_for"),
-            twins,
-            fills,
-            needs,
-            settings,
-        }
-    }
-
-    /// A builder for each column: of those that hold one value in nearly every row, only the others are built.
-    fn builders(&self, schema: &LineSchema, rows: usize) -> Vec<ColumnBuilder> {
-        schema
-            .columns()
-            .iter()
-            .zip(&self.fills)
-            .map(|(column, fill)| {
-                let usual = match fill {
-                    Fill::Null => Value::Null,
-                    Fill::From(Origin::Kind) => Value::Text("request".into()),
-                    Fill::From(Origin::Layer) => Value::Text(self.settings.layer.as_str().into()),
-                    Fill::From(Origin::ServerPort) => Value::Small(self.settings.server_port),
-                    Fill::From(Origin::TimeInferred) => Value::Flag(false),
-                    Fill::From(Origin::BlankBefore) => Value::Count(0),
-                    Fill::From(Origin::Reason | Origin::Raw | Origin::Request) => Value::Null,
-                    _ => return ColumnBuilder::new(column, rows),
-                };
-                ColumnBuilder::Usual(UsualBuilder::new(column.column_type, usual))
-            })
-            .collect()
-    }
-
-    fn escape(&self) -> Escape {
-        self.settings.format.escape()
-    }
-
-    fn redacts(&self) -> bool {
-        self.settings.secrets == Secrets::Redact
-    }
-}
-
-/// What one thread keeps from block to block.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    agents: HashMap<Vec<u8>, (Option<Agent>, bool)>,
-    paths: HashMap<Vec<u8>, Option<Scan>>,
-}
-
-/// Agents and paths remembered by a thread: some 4 MB.
-const REMEMBERED_MAX: usize = 16_384;
 
 /// Rows are guessed at this many bytes a line, so that arrays seldom grow.
 const LINE_BYTES_GUESS: usize = 180;
@@ -249,127 +35,75 @@ pub(crate) struct Place {
 /// Rows of one block and what became of its lines.
 #[derive(Debug)]
 pub struct LineBatch {
-    /// The rows, in line order.
+    /// The rows, in line order; text is as [`TextAs`] says.
     pub rows: RecordBatch,
+    /// Indices of `client` and `remote_addr` where they are equal in every row.
+    pub twins: Option<(usize, usize)>,
     /// The counts.
     pub tally: Tally,
 }
 
+/// The table that rows are made for.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) schema: LineSchema,
+    pub(crate) arrow: SchemaRef,
+    pub(crate) text_as: TextAs,
+}
+
 /// Parses a block of whole lines.
 pub(crate) fn parse_block(
+    layout: &Layout,
     recipe: &Recipe,
-    schema: &LineSchema,
-    arrow_schema: &SchemaRef,
     place: &Place,
     bytes: Vec<u8>,
     times: (Heard, Teller),
     scratch: &mut Scratch,
 ) -> Result<LineBatch, Error> {
     let block = Buffer::from_vec(bytes);
-    let base = block.as_slice();
-    // Where the whole block is UTF-8, so is each piece of it between ASCII delimiters.
-    let block_is_utf8 = std::str::from_utf8(base).is_ok();
-    let mut rows = Rows {
-        recipe,
-        place,
-        builders: recipe.builders(schema, base.len() / LINE_BYTES_GUESS + 16),
-        rows: 0,
-        tally: Tally {
-            bytes: base.len() as u64,
-            ..Tally::default()
-        },
-        last_good_us: None,
-        heard: Some(times.0),
-        base,
-        block_is_utf8,
-        blank: Blank::default(),
-        zones: Zones::default(),
-    };
+    let mut rows = Rows::new(layout, recipe, place, &block, times.0, scratch);
+    rows.tally.bytes = block.len() as u64;
     let mut hit = Hit::default();
     let mut start = 0;
-    for end in memchr_iter(b'\n', base)
+    for end in memchr_iter(b'\n', &block)
         .map(|at| at + 1)
-        .chain([base.len()])
+        .chain([block.len()])
     {
         if start == end {
             continue;
         }
-        rows.line(start, end, &mut hit, scratch);
+        rows.line(start, end, &mut hit, &mut scratch.judged);
         start = end;
     }
     times.1.tell(rows.last_good_us);
-    let Rows {
-        builders,
-        rows: count,
-        mut tally,
-        zones,
-        ..
-    } = rows;
-    tally.zones = zones.into_counts();
-    let block = Block {
-        bytes: &block,
-        source: &place.source,
-        rows: count,
-    };
-    Ok(LineBatch {
-        rows: finish(arrow_schema, builders, &block, recipe.twins)?,
-        tally,
-    })
+    rows.finish(layout, &block, scratch)
 }
 
 /// One row for a line that is longer than lines may be; `head` is how it begins.
 pub(crate) fn long_line(
+    layout: &Layout,
     recipe: &Recipe,
-    schema: &LineSchema,
-    arrow_schema: &SchemaRef,
     place: &Place,
     head: Vec<u8>,
     line_bytes: u64,
     times: (Heard, Teller),
+    scratch: &mut Scratch,
 ) -> Result<LineBatch, Error> {
     let block = Buffer::from_vec(head);
-    let mut rows = Rows {
-        recipe,
-        place,
-        builders: recipe.builders(schema, 1),
-        rows: 0,
-        tally: Tally {
-            bytes: line_bytes,
-            lines: 1,
-            ..Tally::default()
-        },
-        last_good_us: None,
-        heard: Some(times.0),
-        base: block.as_slice(),
-        block_is_utf8: false,
-        blank: Blank::default(),
-        zones: Zones::default(),
-    };
+    let mut rows = Rows::new(layout, recipe, place, &block, times.0, scratch);
+    rows.tally.bytes = line_bytes;
+    rows.tally.lines = 1;
     let time_us = rows.time_of_reject(None);
     rows.reject_row(&Reject {
         reason: LINE_TOO_LONG,
         message: format!("a line of {line_bytes} bytes, longer than lines may be"),
-        line: block.as_slice(),
+        line: &block,
         offset: 0,
         line_bytes,
         time_us,
     });
     times.1.tell(rows.last_good_us.or(time_us));
-    let Rows {
-        builders,
-        rows: count,
-        tally,
-        ..
-    } = rows;
-    let block = Block {
-        bytes: &block,
-        source: &place.source,
-        rows: count,
-    };
-    Ok(LineBatch {
-        rows: finish(arrow_schema, builders, &block, recipe.twins)?,
-        tally,
-    })
+    rows.finish(layout, &block, scratch)
 }
 
 /// The reject reason of a line longer than lines may be.
@@ -394,20 +128,72 @@ struct Reject<'r> {
 struct Rows<'block> {
     recipe: &'block Recipe,
     place: &'block Place,
+    texts: Texts<'block>,
     builders: Vec<ColumnBuilder>,
     rows: usize,
     tally: Tally,
     last_good_us: Option<i64>,
     heard: Option<Heard>,
-    base: &'block [u8],
-    block_is_utf8: bool,
     blank: Blank,
     zones: Zones,
 }
 
 impl<'block> Rows<'block> {
-    fn line(&mut self, start: usize, end: usize, hit: &mut Hit<'block>, scratch: &mut Scratch) {
-        let with_newline = &self.base[start..end];
+    fn new(
+        layout: &Layout,
+        recipe: &'block Recipe,
+        place: &'block Place,
+        block: &'block Buffer,
+        heard: Heard,
+        scratch: &mut Scratch,
+    ) -> Self {
+        scratch.prepare(
+            layout.schema.columns().len(),
+            (recipe.escape(), recipe.settings.secrets),
+        );
+        let rows_guess = block.len() / LINE_BYTES_GUESS + 16;
+        Self {
+            recipe,
+            place,
+            texts: Texts {
+                base: block,
+                block_is_utf8: std::str::from_utf8(block).is_ok(),
+                escape: recipe.escape(),
+                redacts: recipe.redacts(),
+            },
+            builders: recipe.builders(&layout.schema, rows_guess, layout.text_as, scratch),
+            rows: 0,
+            tally: Tally::default(),
+            last_good_us: None,
+            heard: Some(heard),
+            blank: Blank::default(),
+            zones: Zones::default(),
+        }
+    }
+
+    fn finish(
+        mut self,
+        layout: &Layout,
+        block: &Buffer,
+        scratch: &mut Scratch,
+    ) -> Result<LineBatch, Error> {
+        self.tally.zones = self.zones.into_counts();
+        let block = Block {
+            bytes: block,
+            source: &self.place.source,
+            rows: self.rows,
+            text_as: layout.text_as,
+        };
+        let twins = self.recipe.twins;
+        Ok(LineBatch {
+            rows: finish(&layout.arrow, self.builders, &block, twins, scratch)?,
+            twins,
+            tally: self.tally,
+        })
+    }
+
+    fn line(&mut self, start: usize, end: usize, hit: &mut Hit<'block>, judged: &mut Judged) {
+        let with_newline = &self.texts.base[start..end];
         let line = with_newline.strip_suffix(b"\n").unwrap_or(with_newline);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         self.tally.lines += 1;
@@ -425,32 +211,35 @@ impl<'block> Rows<'block> {
                 }
                 let stamp = self
                     .recipe
-                    .stamp_slot
+                    .slots
+                    .stamp
                     .and_then(|slot| *hit.values.get(slot)?);
                 if let Some(stamp) = stamp {
                     self.zones.count(stamp);
                 }
                 self.tally.requests += 1;
-                self.request_row(line, start, end, hit, scratch);
+                self.request_row(start, end, hit, judged);
             }
-            Err(error) => {
-                let time_us = self.time_of_reject(Some(end));
-                let format = &self.recipe.settings.format;
-                self.reject_row(&Reject {
-                    reason: error.kind.reason(),
-                    message: if self.tally.wants_sample(error.kind.reason()) {
-                        error.render(format, line)
-                    } else {
-                        String::new()
-                    },
-                    line,
-                    offset: start,
-                    line_bytes: with_newline.len() as u64,
-                    time_us,
-                });
-            }
+            Err(error) => self.bad_line(line, start, end, error),
         }
         self.blank = Blank::default();
+    }
+
+    fn bad_line(&mut self, line: &[u8], start: usize, end: usize, error: LineError) {
+        let time_us = self.time_of_reject(Some(end));
+        let reason = error.kind.reason();
+        self.reject_row(&Reject {
+            reason,
+            message: if self.tally.wants_sample(reason) {
+                error.render(&self.recipe.settings.format, line)
+            } else {
+                String::new()
+            },
+            line,
+            offset: start,
+            line_bytes: (end - start) as u64,
+            time_us,
+        });
     }
 
     /// The time of the nearest earlier good line; at the head of a log, of the first later one in the block.
@@ -462,40 +251,23 @@ impl<'block> Rows<'block> {
         }
         self.last_good_us.or_else(|| {
             let mut hit = Hit::default();
-            self.base[rest?..].split(|&b| b == b'\n').find_map(|line| {
-                self.recipe
-                    .settings
-                    .format
-                    .parse_into(line, &mut hit)
-                    .ok()?;
-                hit.time_us
-            })
+            self.texts.base[rest?..]
+                .split(|&b| b == b'\n')
+                .find_map(|line| {
+                    self.recipe
+                        .settings
+                        .format
+                        .parse_into(line, &mut hit)
+                        .ok()?;
+                    hit.time_us
+                })
         })
     }
 
-    fn request_row(
-        &mut self,
-        line: &'block [u8],
-        start: usize,
-        end: usize,
-        hit: &Hit<'block>,
-        scratch: &mut Scratch,
-    ) {
-        let recipe = self.recipe;
-        let mut text = Text {
-            base: self.base,
-            plain: self.block_is_utf8 && memchr(b'\\', line).is_none(),
-            escape: recipe.escape(),
-            redacts: recipe.redacts() && may_hold_secret(line),
-        };
-        if !self.block_is_utf8 && line.is_ascii() {
-            text.plain = memchr(b'\\', line).is_none();
-        }
-        let bot = if recipe.needs.bot {
-            bot_of(recipe, hit, scratch)
-        } else {
-            ("none", "")
-        };
+    fn request_row(&mut self, start: usize, end: usize, hit: &Hit<'block>, judged: &mut Judged) {
+        let (recipe, texts) = (self.recipe, self.texts);
+        let variables = recipe.settings.format.variables();
+        let (bot, rule) = self.judge(hit, judged);
         let (place, blank) = (self.place, &self.blank);
         let mut out_of_range = 0;
         let row = self.rows;
@@ -504,39 +276,34 @@ impl<'block> Rows<'block> {
                 (
                     Fill::Slot {
                         slot,
-                        column_type,
                         absent,
-                        secret,
+                        field,
                     },
                     builder,
-                ) => {
-                    let value = hit.values.get(*slot).copied().flatten();
-                    match (value, builder) {
-                        (None, ColumnBuilder::Text(builder)) if *absent == Absent::Hyphen => {
-                            builder.one_of_few("-");
-                        }
-                        (None, builder) => builder.null(),
-                        (Some(raw), ColumnBuilder::Text(builder)) => {
-                            text.put(builder, Some(raw), *secret);
-                        }
-                        (Some(raw), builder) => {
-                            out_of_range += u64::from(!put_number(builder, *column_type, raw));
-                        }
+                ) => match (value_of(hit, Some(*slot)), builder) {
+                    (None, ColumnBuilder::Text(builder)) if *absent == Absent::Hyphen => {
+                        builder.one_of_few("-");
                     }
-                }
+                    (None, builder) => builder.null(),
+                    (Some(raw), ColumnBuilder::Text(builder)) => {
+                        builder.logged(raw, &texts, *field);
+                    }
+                    (Some(raw), builder) => {
+                        out_of_range += u64::from(!put_number(builder, &variables[*slot], raw));
+                    }
+                },
                 (Fill::From(origin), ColumnBuilder::Text(builder)) => match origin {
-                    Origin::Method => text.put(builder, hit.request.method, false),
-                    Origin::Path => text.put(builder, hit.request.path, true),
-                    Origin::Args => text.put(builder, hit.request.args, true),
-                    Origin::Protocol => text.put(builder, hit.request.protocol, false),
-                    Origin::Bot => builder.one_of_few(bot.0),
-                    Origin::BotRule if !bot.1.is_empty() => builder.one_of_few(bot.1),
-                    Origin::Client => put_client(builder, recipe, hit, &mut text),
+                    Origin::Method => put_text(builder, hit.request.method, &texts),
+                    Origin::Protocol => put_text(builder, hit.request.protocol, &texts),
+                    Origin::Bot => builder.one_of_few(bot),
+                    Origin::BotRule if !rule.is_empty() => builder.one_of_few(rule),
+                    Origin::Client => put_client(builder, recipe, hit, &texts),
                     _ => builder.null(),
                 },
                 (Fill::From(Origin::Request), ColumnBuilder::Usual(builder)) => {
                     if let Some(raw) = hit.request.whole {
-                        builder.at(row, Value::Text(text.owned(raw).into()));
+                        let text = texts.text(raw, Field::MayHoldSecret);
+                        builder.at(row, Value::Text(text.into()));
                     }
                 }
                 (Fill::From(Origin::BlankBefore), ColumnBuilder::Usual(builder)) => {
@@ -558,6 +325,40 @@ impl<'block> Rows<'block> {
         }
         self.tally.out_of_range += out_of_range;
         self.rows += 1;
+    }
+
+    /// Fills the columns that are judged too, and gives the row's `bot` and `bot_rule`.
+    fn judge(&mut self, hit: &Hit<'block>, judged: &mut Judged) -> (&'static str, &'static str) {
+        let (columns, slots) = (&self.recipe.judged, &self.recipe.slots);
+        let escape = self.texts.escape;
+        let mut put = |at: Option<usize>, logged: Option<&'block [u8]>, field| {
+            let code = match at.map(|at| &mut self.builders[at]) {
+                Some(ColumnBuilder::Text(builder)) => match logged {
+                    Some(logged) => builder.logged(logged, &self.texts, field),
+                    None => {
+                        builder.null();
+                        None
+                    }
+                },
+                _ => None,
+            };
+            logged.map(|logged| Judgeable {
+                logged,
+                escape,
+                code,
+            })
+        };
+        let agent = put(columns.agent, value_of(hit, slots.agent), Field::Plain);
+        let path = put(columns.path, hit.request.path, Field::MayHoldSecret);
+        let args = put(columns.args, hit.request.args, Field::MayHoldSecret);
+        if !self.recipe.needs_bot {
+            return ("none", "");
+        }
+        let (agent, probe) = agent.map_or((None, false), |agent| judged.agent(agent));
+        let scan = judged.request(&hit.request, path, args, escape);
+        let answered = value_of(hit, slots.status).and_then(status);
+        let (bot, rule) = row_bot(agent.as_ref(), probe, scan.as_ref(), answered);
+        (bot.as_str(), if rule == "none" { "" } else { rule })
     }
 
     fn reject_row(&mut self, reject: &Reject<'_>) {
@@ -621,54 +422,35 @@ fn count(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Puts text values of one line into columns.
-struct Text<'block> {
-    base: &'block [u8],
-    /// Nothing in the line is escaped, and all of it is UTF-8.
-    plain: bool,
-    escape: Escape,
-    /// Secrets are replaced, and the line may hold one.
-    redacts: bool,
+fn value_of<'line>(hit: &Hit<'line>, slot: Option<usize>) -> Option<&'line [u8]> {
+    hit.values.get(slot?).copied().flatten()
 }
 
-impl<'block> Text<'block> {
-    fn put(&mut self, builder: &mut TextBuilder, raw: Option<&'block [u8]>, may_be_secret: bool) {
-        let Some(raw) = raw else {
-            builder.null();
-            return;
-        };
-        let may_be_secret = may_be_secret && self.redacts && may_hold_secret(raw);
-        if self.plain && !may_be_secret {
-            builder.borrowed(raw, self.offset(raw));
-            return;
+fn put_text(builder: &mut TextBuilder, logged: Option<&[u8]>, texts: &Texts<'_>) {
+    match logged {
+        Some(logged) => {
+            builder.logged(logged, texts, Field::Plain);
         }
-        let value = unescape(self.escape, raw);
-        if may_be_secret && let Some(redacted) = redact(&value) {
-            builder.owned(&redacted);
-            return;
-        }
-        match value {
-            std::borrow::Cow::Borrowed(value) => {
-                builder.borrowed(value.as_bytes(), self.offset(value.as_bytes()));
-            }
-            std::borrow::Cow::Owned(value) => builder.owned(&value),
-        }
+        None => builder.null(),
     }
+}
 
-    /// A value that is not in the block's place, without its secrets.
-    fn owned(&self, raw: &[u8]) -> String {
-        let value = unescape(self.escape, raw);
-        let redacted = if self.redacts { redact(&value) } else { None };
-        redacted.unwrap_or_else(|| value.into_owned())
+fn put_client(builder: &mut TextBuilder, recipe: &Recipe, hit: &Hit<'_>, texts: &Texts<'_>) {
+    let remote_addr = value_of(hit, recipe.slots.remote_addr);
+    let trust = &recipe.settings.trust;
+    if !trust.is_empty()
+        && let Some(raw) = remote_addr
+        && let Some(forwarded) = value_of(hit, recipe.slots.forwarded)
+        && let Some(client) = trust.client(raw, forwarded)
+    {
+        builder.owned(&IpAddr::to_string(&client));
+        return;
     }
-
-    fn offset(&self, value: &[u8]) -> usize {
-        value.as_ptr().addr() - self.base.as_ptr().addr()
-    }
+    put_text(builder, remote_addr, texts);
 }
 
 /// Whether the value fits its column; one that does not is NULL.
-fn put_number(builder: &mut ColumnBuilder, column_type: ColumnType, raw: &[u8]) -> bool {
+fn put_number(builder: &mut ColumnBuilder, variable: &Variable, raw: &[u8]) -> bool {
     match builder {
         ColumnBuilder::Status(builder) => {
             let value = status(raw);
@@ -686,11 +468,7 @@ fn put_number(builder: &mut ColumnBuilder, column_type: ColumnType, raw: &[u8]) 
             value.is_some()
         }
         ColumnBuilder::Seconds(builder) => {
-            let value = if column_type == ColumnType::SecondsList {
-                seconds_list(raw)
-            } else {
-                seconds(raw)
-            };
+            let value = variable.read_seconds(raw);
             builder.append_option(value);
             value.is_some() || raw.is_empty() || raw.iter().all(|b| b" ,:-".contains(b))
         }
@@ -701,98 +479,129 @@ fn put_number(builder: &mut ColumnBuilder, column_type: ColumnType, raw: &[u8]) 
     }
 }
 
-fn put_client<'block>(
-    builder: &mut TextBuilder,
-    recipe: &Recipe,
-    hit: &Hit<'block>,
-    text: &mut Text<'block>,
-) {
-    let value = |slot: Option<usize>| hit.values.get(slot?).copied().flatten();
-    let remote_addr = value(recipe.remote_addr_slot);
-    if !recipe.settings.trust.is_empty()
-        && let Some(raw) = remote_addr
-        && let Some(forwarded) = value(recipe.forwarded_slot)
-        && let Some(client) = recipe.settings.trust.client(raw, forwarded)
-    {
-        builder.owned(&IpAddr::to_string(&client));
-        return;
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::UInt32Type;
+    use floodmark_format::CompiledFormat;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::client::Trust;
+    use crate::recipe::{LogSettings, Secrets};
+    use crate::relay::Chain;
+
+    /// A thread's work on block after block of one log.
+    struct Thread {
+        layout: Layout,
+        recipe: Recipe,
+        scratch: Scratch,
     }
-    text.put(builder, remote_addr, false);
-}
 
-/// The `bot` and `bot_rule` of a row.
-fn bot_of<'block>(
-    recipe: &Recipe,
-    hit: &Hit<'block>,
-    scratch: &mut Scratch,
-) -> (&'static str, &'static str) {
-    let raw_agent = recipe
-        .agent_slot
-        .and_then(|slot| hit.values.get(slot).copied().flatten());
-    let (agent, probe) = raw_agent.map_or((None, false), |raw| {
-        if let Some(known) = scratch.agents.get(raw) {
-            return *known;
-        }
-        let text = unescape(recipe.escape(), raw);
-        let judged = (agent(&text), is_probe(&text));
-        remember(&mut scratch.agents, raw, judged);
-        judged
-    });
-    let scanned = scan_of(recipe.escape(), &hit.request, scratch);
-    let answered = recipe
-        .status_slot
-        .and_then(|slot| status(hit.values.get(slot).copied().flatten()?));
-    let (bot, rule) = row_bot(agent.as_ref(), probe, scanned.as_ref(), answered);
-    (bot.as_str(), if rule == "none" { "" } else { rule })
-}
-
-/// What a request shows by itself. Paths come again and again, so what they show is remembered.
-fn scan_of(escape: Escape, request: &RequestParts<'_>, scratch: &mut Scratch) -> Option<Scan> {
-    let text = |raw: &'_ [u8]| unescape(escape, raw).into_owned();
-    let by_path = match (request.method, request.path) {
-        (Some(b"GET" | b"POST" | b"HEAD"), Some(path)) => match scratch.paths.get(path) {
-            Some(known) => *known,
-            None => {
-                let found = scan(None, Some(&unescape(escape, path)), None, None);
-                remember(&mut scratch.paths, path, found);
-                found
+    impl Thread {
+        fn new(format: &str, text_as: TextAs) -> Self {
+            let format = CompiledFormat::named(format).unwrap();
+            let names = format.variables().iter();
+            let schema = LineSchema::new(names.map(|variable| variable.name.as_str()));
+            let settings = LogSettings {
+                format,
+                server_port: 443,
+                trust: Trust::default(),
+                secrets: Secrets::Redact,
+            };
+            Self {
+                recipe: Recipe::new(settings, &schema),
+                layout: Layout {
+                    arrow: schema.arrow(),
+                    schema,
+                    text_as,
+                },
+                scratch: Scratch::default(),
             }
-        },
-        (method, path) => scan(
-            method.map(text).as_deref(),
-            path.map(text).as_deref(),
-            None,
-            request.whole.map(text).as_deref(),
-        ),
-    };
-    let by_args = request
-        .args
-        .and_then(|args| scan(None, None, Some(&unescape(escape, args)), None));
-    // The surest finding speaks; between equals, the one nearer the front of the line.
-    [by_path, by_args]
-        .into_iter()
-        .flatten()
-        .min_by_key(|scan| scan.strength)
-}
+        }
 
-/// Remembers a judgment; a flood of invented keys starts the memory afresh.
-fn remember<V>(memory: &mut HashMap<Vec<u8>, V>, key: &[u8], value: V) {
-    if memory.len() >= REMEMBERED_MAX {
-        memory.clear();
+        /// The rows of a block, column by column; texts looked up.
+        fn rows(&mut self, block: &[u8]) -> Vec<String> {
+            let place = Place {
+                source: "access.log/0/0".to_owned(),
+                file: "access.log".to_owned(),
+                source_offset: 0,
+                file_offset: 0,
+            };
+            let times = Chain::default().link();
+            let (layout, scratch) = (&self.layout, &mut self.scratch);
+            let batch =
+                parse_block(layout, &self.recipe, &place, block.to_vec(), times, scratch).unwrap();
+            let columns = batch.rows.columns().iter().enumerate();
+            columns
+                .map(
+                    |(at, column)| match column.as_primitive_opt::<UInt32Type>() {
+                        Some(codes) => {
+                            let (_, of) = batch
+                                .twins
+                                .filter(|(twin, _)| *twin == at)
+                                .unwrap_or((0, at));
+                            let text =
+                                |code| std::str::from_utf8(scratch.dictionary(of).text(code));
+                            let texts =
+                                codes.iter().map(|code| code.map(text).transpose().unwrap());
+                            format!("{:?}", texts.collect::<Vec<_>>())
+                        }
+                        None => match (column.as_string_view_opt(), column.as_binary_view_opt()) {
+                            (Some(texts), _) => format!("{:?}", texts.iter().collect::<Vec<_>>()),
+                            (_, Some(texts)) => {
+                                let text = |bytes| std::str::from_utf8(bytes).unwrap();
+                                let texts = texts.iter().map(|bytes| bytes.map(text));
+                                format!("{:?}", texts.collect::<Vec<_>>())
+                            }
+                            _ => format!("{column:?}"),
+                        },
+                    },
+                )
+                .collect()
+        }
     }
-    memory.insert(key.to_vec(), value);
-}
 
-pub(crate) fn recipes(
-    logs: &std::collections::HashMap<PathBuf, Arc<LogSettings>>,
-    schema: &LineSchema,
-) -> std::collections::HashMap<PathBuf, Arc<Recipe>> {
-    logs.iter()
-        .map(|(path, settings)| {
-            (
-                path.clone(),
-                Arc::new(Recipe::new(LogSettings::clone(settings), schema)),
-            )
-        })
-        .collect()
+    const LINES: &[&[u8]] = &[
+        br#"192.0.2.1 - - [10/Jun/2024:06:13:21 +0000] "GET /a HTTP/1.1" 200 5 "-" "Mozilla/5.0""#,
+        br#"192.0.2.2 - - [10/Jun/2024:06:13:22 +0000] "GET /a?token=1 HTTP/1.1" 200 5 "https://example.com/?key=2" "curl/8""#,
+        br#"192.0.2.1 - - [10/Jun/2024:06:13:23 +0000] "GET /a?token=2 HTTP/1.1" 404 5 "" "caf\xC3\xA9 \xFF""#,
+        br#"192.0.2.3 - a b [10/Jun/2024:06:13:24 +0000] "GET /.env HTTP/1.1" 404 5 "-" "-""#,
+        br#"192.0.2.3 - - [10/Jun/2024:06:13:24 +0000] "\x16\x03\x01" 400 5 "-" "-""#,
+        b"192.0.2.4 - - [10/Jun/2024:06:13:25 +0000] \"GET /\xFF HTTP/1.1\" 200 5 \"-\" \"Googlebot/2.1\"",
+        b"no line of a log \xFE",
+        b"",
+    ];
+
+    proptest! {
+        #[test]
+        fn codes_stand_for_the_texts(
+            blocks in prop::collection::vec(prop::collection::vec(0..LINES.len(), 0..30), 1..6),
+        ) {
+            let mut views = Thread::new("combined", TextAs::Views);
+            let mut codes = Thread::new("combined", TextAs::Codes);
+            for block in blocks {
+                let bytes = block.iter().flat_map(|&line| [LINES[line], b"\n"]).flatten();
+                let bytes: Vec<u8> = bytes.copied().collect();
+                prop_assert_eq!(codes.rows(&bytes), views.rows(&bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn columns_of_new_values_become_views() {
+        let mut views = Thread::new("combined", TextAs::Views);
+        let mut codes = Thread::new("combined", TextAs::Codes);
+        for block in 0..5 {
+            let lines = (0..60_000).map(|line| {
+                format!(
+                    "192.0.2.1 - - [10/Jun/2024:06:13:21 +0000] \"GET /a?n={block}-{line} HTTP/1.1\" 200 5 \"-\" \"-\"\n"
+                )
+            });
+            let bytes = lines.collect::<String>().into_bytes();
+            assert!(codes.rows(&bytes) == views.rows(&bytes));
+        }
+        let args = codes.recipe.judged.args.unwrap();
+        assert!(codes.scratch.dictionaries[args].is_sparse());
+    }
 }

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally};
+use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally, TextAs};
 use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, plan};
 
 /// Logs to query where they lie.
@@ -150,7 +150,7 @@ impl Pass {
                 ..BlockOptions::default()
             };
             let feed = Arc::new(Feed::new(plan(self.files.clone(), &[]), options));
-            Intake::new(feed, &self.settings, self.schema.clone())
+            Intake::new(feed, &self.settings, self.schema.clone(), TextAs::Views)
         })
     }
 

@@ -17,6 +17,7 @@ mod positions;
 #[cfg(feature = "s3")]
 mod s3;
 mod table;
+mod text_chunk;
 
 use std::path::PathBuf;
 

@@ -5,14 +5,14 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use floodmark_ingest::{Intake, LineBatch, Scratch, Tally};
+use floodmark_ingest::{Intake, LineBatch, Tally};
 use floodmark_source::KnownSource;
 
 use crate::Error;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
 use crate::lake::Lake;
-use crate::part::{Part, RowGroup, Written, writer_properties};
+use crate::part::{Encoder, Part, RowGroup, Written, writer_properties};
 
 /// How a load is carried out.
 #[derive(Debug, Clone)]
@@ -203,19 +203,20 @@ impl<'b> Batch<'b> {
 
     /// One thread: takes blocks, parses them and encodes their rows into row groups of its own.
     fn work(&self, progress: &(dyn Fn(Tally) + Sync)) -> Result<(), Error> {
-        let mut worker = Worker {
-            batch: self,
-            open: Vec::new(),
-        };
-        let mut scratch = Scratch::default();
         let worked = (|| {
+            let mut worker = Worker {
+                batch: self,
+                open: Vec::new(),
+                encoder: Encoder::new()?,
+            };
             while !self.is_over() {
-                let Some(LineBatch { rows, tally }) = self.intake.next(&mut scratch)? else {
+                let scratch = &mut worker.encoder.scratch;
+                let Some(batch) = self.intake.next(scratch)? else {
                     self.drained.store(true, Ordering::Relaxed);
                     break;
                 };
+                let tally = worker.write(batch)?;
                 self.bytes.fetch_add(tally.bytes, Ordering::Relaxed);
-                worker.write(rows)?;
                 let mut sum = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
                 sum.add(tally);
                 let so_far = sum.clone();
@@ -245,7 +246,7 @@ impl<'b> Batch<'b> {
             self.destination,
             day,
             self.intake.arrow_schema(),
-            writer_properties(self.intake.arrow_schema()),
+            writer_properties(),
         )?;
         let part = Arc::new(part);
         parts.insert(day, Arc::clone(&part));
@@ -253,35 +254,52 @@ impl<'b> Batch<'b> {
     }
 }
 
-/// The row groups a thread has open, the latest used last.
+/// The row groups a thread has open, the latest used last, and what it encodes them with.
 struct Worker<'b> {
     batch: &'b Batch<'b>,
     open: Vec<(Day, Arc<Part>, RowGroup)>,
+    encoder: Encoder,
 }
 
 impl Worker<'_> {
-    fn write(&mut self, rows: arrow::array::RecordBatch) -> Result<(), Error> {
+    fn write(&mut self, batch: LineBatch) -> Result<Tally, Error> {
+        let LineBatch { rows, twins, tally } = batch;
         for (day, rows) in by_day(rows)? {
-            let (_, part, mut group) = match self.open.iter().position(|(open, ..)| *open == day) {
-                Some(at) => self.open.remove(at),
-                None => {
-                    let part = self.batch.part(day)?;
-                    let group = part.row_group()?;
-                    (day, part, group)
-                }
-            };
-            group.write(&part, &rows)?;
+            let (part, mut group) = self.take_open(day, twins)?;
+            group.write(&part, &rows, &mut self.encoder)?;
             if group.is_full() {
-                part.append(group)?;
+                part.append(group, &mut self.encoder)?;
             } else {
                 self.open.push((day, part, group));
             }
             while self.open.len() > 1 && self.is_crowded() {
                 let (_, part, group) = self.open.remove(0);
-                part.append(group)?;
+                part.append(group, &mut self.encoder)?;
             }
         }
-        Ok(())
+        if self.encoder.scratch.is_crowded() {
+            self.close()?;
+            self.encoder.scratch.clear();
+        }
+        Ok(tally)
+    }
+
+    /// The open row group of a day that such rows fit into, or a new one.
+    fn take_open(
+        &mut self,
+        day: Day,
+        twins: Option<(usize, usize)>,
+    ) -> Result<(Arc<Part>, RowGroup), Error> {
+        if let Some(at) = self.open.iter().position(|(open, ..)| *open == day) {
+            let (_, part, group) = self.open.remove(at);
+            if group.takes(twins) {
+                return Ok((part, group));
+            }
+            part.append(group, &mut self.encoder)?;
+        }
+        let part = self.batch.part(day)?;
+        let group = part.row_group(twins)?;
+        Ok((part, group))
     }
 
     fn is_crowded(&self) -> bool {
@@ -295,7 +313,7 @@ impl Worker<'_> {
 
     fn close(&mut self) -> Result<(), Error> {
         for (_, part, group) in self.open.drain(..) {
-            part.append(group)?;
+            part.append(group, &mut self.encoder)?;
         }
         Ok(())
     }

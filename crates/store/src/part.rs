@@ -8,22 +8,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{max, min};
 use arrow::datatypes::{DataType, SchemaRef};
+use floodmark_ingest::Scratch;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor};
+use zstd::bulk::Compressor;
 
 use crate::Error;
 use crate::day::Day;
 use crate::destination::Destination;
+use crate::text_chunk::{Encoded, TextChunk, compressor};
 
 /// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
 const DELTA_ENCODED: &[&str] = &["time", "line_offset", "line_bytes"];
-/// Columns in which no value comes twice.
-const WITHOUT_DICTIONARY: &[&str] = &["request_id", "raw"];
-
 /// Rows that the encoder takes at once.
 const WRITE_BATCH_ROWS: usize = 8_192;
 
@@ -32,11 +34,11 @@ const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
 /// And at this many encoded bytes in memory, which bounds what a thread holds.
 const ROW_GROUP_BYTES_MAX: usize = 40 << 20;
 
-/// The settings of every Parquet file of the lake.
+/// The settings of every Parquet file of the lake, for all columns but text: those are [`TextChunk`]s.
 ///
-/// Text has no minima and maxima: comparing each value twice costs a tenth of an ingest, and rows come in the order of
-/// time, so that they would rule out little.
-pub(crate) fn writer_properties(schema: &SchemaRef) -> WriterProperties {
+/// Text has no minima and maxima but where it has few values: rows come in the order of time, so that they would rule
+/// out little, and finding them costs a tenth of an ingest.
+pub(crate) fn writer_properties() -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
@@ -46,15 +48,6 @@ pub(crate) fn writer_properties(schema: &SchemaRef) -> WriterProperties {
         properties = properties
             .set_column_dictionary_enabled(ColumnPath::from(*column), false)
             .set_column_encoding(ColumnPath::from(*column), Encoding::DELTA_BINARY_PACKED);
-    }
-    for field in schema.fields() {
-        if field.data_type() == &DataType::Utf8View && field.name() != "kind" {
-            let column = ColumnPath::from(field.name().as_str());
-            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
-        }
-    }
-    for column in WITHOUT_DICTIONARY {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
     }
     properties.build()
 }
@@ -69,6 +62,7 @@ pub(crate) struct Part {
     writer: Mutex<Option<SerializedFileWriter<BufWriter<File>>>>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
+    descr: SchemaDescPtr,
     summary: Mutex<Summary>,
 }
 
@@ -107,6 +101,7 @@ impl Part {
         let writer =
             ArrowWriter::try_new(BufWriter::new(file), Arc::clone(schema), Some(properties))?;
         let (writer, factory) = writer.into_serialized_writer()?;
+        let descr = Arc::new(writer.schema_descr().clone());
         Ok(Self {
             destination: Arc::clone(destination),
             day,
@@ -115,27 +110,33 @@ impl Part {
             writer: Mutex::new(Some(writer)),
             factory,
             schema: Arc::clone(schema),
+            descr,
             summary: Mutex::default(),
         })
     }
 
-    pub(crate) fn row_group(&self) -> Result<RowGroup, Error> {
+    /// An empty row group; `twins` are as in [`LineBatch::twins`](floodmark_ingest::LineBatch).
+    pub(crate) fn row_group(&self, twins: Option<(usize, usize)>) -> Result<RowGroup, Error> {
+        let writers = self.factory.create_column_writers(0)?.into_iter();
+        let fields = self.schema.fields().iter();
         Ok(RowGroup {
-            columns: self.factory.create_column_writers(0)?,
+            texts: fields.clone().map(|_| TextChunk::default()).collect(),
+            others: fields
+                .zip(writers)
+                .map(|(field, writer)| (field.data_type() != &DataType::Utf8View).then_some(writer))
+                .collect(),
+            twins,
             summary: Summary::default(),
         })
     }
 
-    /// Appends a row group that is complete.
-    pub(crate) fn append(&self, group: RowGroup) -> Result<(), Error> {
+    /// Appends a row group that is complete; `encoder` is what it was written with.
+    pub(crate) fn append(&self, group: RowGroup, encoder: &mut Encoder) -> Result<(), Error> {
         if group.summary.rows == 0 {
             return Ok(());
         }
-        let chunks = group
-            .columns
-            .into_iter()
-            .map(ArrowColumnWriter::close)
-            .collect::<Result<Vec<_>, _>>()?;
+        let summary = group.summary.clone();
+        let chunks = group.encoded(&self.descr, encoder)?;
         let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out, so that after a failure no other thread meets a writer in the middle of a row group.
         let Some(mut writer) = slot.take() else {
@@ -146,14 +147,17 @@ impl Part {
         let appended = (|| {
             let mut row_group = writer.next_row_group()?;
             for chunk in chunks {
-                chunk.append_to_row_group(&mut row_group)?;
+                match chunk {
+                    Chunk::Text(text) => row_group.append_column(&text.bytes, text.close)?,
+                    Chunk::Other(other) => other.append_to_row_group(&mut row_group)?,
+                }
             }
             row_group.close()
         })();
         appended.map_err(|error| self.cannot_write(error))?;
         *slot = Some(writer);
-        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
-        summary.add(&group.summary);
+        let mut total = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        total.add(&summary);
         Ok(())
     }
 
@@ -220,21 +224,91 @@ impl Part {
 
 /// A row group that one thread encodes.
 pub(crate) struct RowGroup {
-    columns: Vec<ArrowColumnWriter>,
+    /// By column; those of other columns and of the first twin stay empty.
+    texts: Vec<TextChunk>,
+    /// By column, where it is no text.
+    others: Vec<Option<ArrowColumnWriter>>,
+    twins: Option<(usize, usize)>,
     summary: Summary,
 }
 
+/// One column, encoded.
+enum Chunk {
+    Text(Encoded),
+    Other(ArrowColumnChunk),
+}
+
+/// What a thread encodes with: the dictionaries of its codes, and a compressor.
+pub(crate) struct Encoder {
+    pub(crate) scratch: Scratch,
+    compressor: Compressor<'static>,
+}
+
+impl Encoder {
+    pub(crate) fn new() -> Result<Self, Error> {
+        Ok(Self {
+            scratch: Scratch::default(),
+            compressor: compressor().map_err(parquet::errors::ParquetError::from)?,
+        })
+    }
+}
+
 impl RowGroup {
-    /// Encodes rows; `schema` is the file's.
-    pub(crate) fn write(&mut self, part: &Part, rows: &RecordBatch) -> Result<(), Error> {
-        let fields = part.schema.fields();
-        for ((writer, field), array) in self.columns.iter_mut().zip(fields).zip(rows.columns()) {
-            for leaf in compute_leaves(field, array)? {
-                writer.write(&leaf)?;
+    /// Encodes rows of a batch that has these twins.
+    pub(crate) fn write(
+        &mut self,
+        part: &Part,
+        rows: &RecordBatch,
+        encoder: &mut Encoder,
+    ) -> Result<(), Error> {
+        for (at, array) in rows.columns().iter().enumerate() {
+            if let Some(writer) = &mut self.others[at] {
+                for leaf in compute_leaves(part.schema.field(at), array)? {
+                    writer.write(&leaf)?;
+                }
+            } else if self.text_of(at) == at {
+                let dictionary = encoder.scratch.dictionary(at);
+                self.texts[at].write(array, dictionary, &mut encoder.compressor)?;
             }
         }
         self.summary.add(&Summary::of(rows));
         Ok(())
+    }
+
+    /// The column that holds the texts of this one.
+    fn text_of(&self, at: usize) -> usize {
+        match self.twins {
+            Some((twin, of)) if twin == at => of,
+            _ => at,
+        }
+    }
+
+    fn encoded(
+        mut self,
+        descr: &SchemaDescriptor,
+        encoder: &mut Encoder,
+    ) -> Result<Vec<Chunk>, Error> {
+        let compressor = &mut encoder.compressor;
+        for chunk in &mut self.texts {
+            chunk.finish(compressor)?;
+        }
+        let others = std::mem::take(&mut self.others).into_iter().enumerate();
+        others
+            .map(|(at, other)| {
+                if let Some(writer) = other {
+                    return Ok(Chunk::Other(writer.close()?));
+                }
+                let of = self.text_of(at);
+                let dictionary = encoder.scratch.dictionary(of);
+                let text = self.texts[of].encoded(dictionary, &descr.column(at), compressor)?;
+                Ok(Chunk::Text(text))
+            })
+            .collect()
+    }
+
+    /// Whether a batch with these twins belongs into this row group.
+    pub(crate) fn takes(&self, twins: Option<(usize, usize)>) -> bool {
+        self.twins == twins
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -242,10 +316,9 @@ impl RowGroup {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.columns
-            .iter()
-            .map(ArrowColumnWriter::memory_size)
-            .sum()
+        let texts = self.texts.iter().map(TextChunk::memory_bytes);
+        let others = self.others.iter().flatten();
+        texts.sum::<usize>() + others.map(ArrowColumnWriter::memory_size).sum::<usize>()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use floodmark_ingest::{Intake, LineSchema, Tally};
+use floodmark_ingest::{Intake, LineSchema, Tally, TextAs};
 use floodmark_source::{BlockOptions, Feed, LastLine, plan as plan_readings};
 use floodmark_store::{Error as StoreError, Lake, LoadOptions};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,7 +53,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
         };
         let feed = Arc::new(Feed::new(readings, options));
         let schema = LineSchema::new(variables.iter().map(String::as_str));
-        let intake = Intake::new(Arc::clone(&feed), &settings, schema);
+        let intake = Intake::new(Arc::clone(&feed), &settings, schema, TextAs::Codes);
         let bar = progress_bar(plan, &feed);
         let load = LoadOptions {
             threads: plan.threads,

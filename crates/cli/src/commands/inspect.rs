@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use chrono::DateTime;
 use floodmark_format::Escape;
-use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally};
+use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally, TextAs};
 use floodmark_report::escape_control;
 use floodmark_source::{BlockOptions, Feed, LogFile, plan as plan_readings};
 
@@ -44,7 +44,12 @@ fn read(
     let failed = account::say_outcomes(plan, logs, &readings);
     let feed = Arc::new(Feed::new(readings, BlockOptions::default()));
     let no_columns = LineSchema::new([]).project(&[]);
-    let intake = Intake::new(Arc::clone(&feed), &logs.settings(), no_columns);
+    let intake = Intake::new(
+        Arc::clone(&feed),
+        &logs.settings(),
+        no_columns,
+        TextAs::Views,
+    );
     let mut tally = Tally::default();
     let mut scratch = Scratch::default();
     while let Some(batch) = intake.next(&mut scratch)? {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
-use floodmark_ingest::{Intake, LineSchema, Tally};
+use floodmark_ingest::{Intake, LineSchema, Tally, TextAs};
 use floodmark_source::{BlockOptions, Feed, plan as plan_readings};
 use floodmark_store::{Lake, LoadOptions};
 
@@ -39,7 +39,7 @@ impl TemporaryLake {
             BlockOptions::default(),
         ));
         let schema = LineSchema::new(logs.variables().iter().map(String::as_str));
-        let intake = Intake::new(Arc::clone(&feed), &settings, schema);
+        let intake = Intake::new(Arc::clone(&feed), &settings, schema, TextAs::Codes);
         let options = LoadOptions {
             threads: plan.threads,
             ..LoadOptions::default()

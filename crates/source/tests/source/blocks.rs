@@ -1,92 +1,10 @@
 //! Whole lines at their offsets, however a file is cut and compressed.
 
-use std::sync::Arc;
-
-use crate::world::{gzip, zstd};
-use floodmark_source::{
-    BlockOptions, DiscoverOptions, Feed, LastLine, Piece, Progress, anchor, discover, plan,
-};
+use floodmark_source::{BlockOptions, LastLine, Piece};
 use proptest::prelude::*;
 
-/// A line at its offset: its bytes, or its length and head where it is too long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Given {
-    Line(u64, Vec<u8>),
-    Long(u64, u64, Vec<u8>),
-}
-
-fn naive(bytes: &[u8], options: BlockOptions) -> Vec<Given> {
-    let mut offset = 0;
-    let mut given = Vec::new();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let is_terminated = line.ends_with(b"\n");
-        if !is_terminated && options.last_line == LastLine::Wait {
-            break;
-        }
-        let line_bytes = line.len() as u64;
-        if line.len() - usize::from(is_terminated) > options.line_bytes_max {
-            let text = line
-                .strip_suffix(
-                    b"
-",
-                )
-                .unwrap_or(line);
-            given.push(Given::Long(
-                offset,
-                line_bytes,
-                text[..text.len().min(1024)].to_vec(),
-            ));
-        } else {
-            given.push(Given::Line(offset, line.to_vec()));
-        }
-        offset += line_bytes;
-    }
-    given
-}
-
-fn feed_of(bytes: &[u8], options: BlockOptions) -> (tempfile::TempDir, Feed) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("access.log");
-    std::fs::write(&path, bytes).unwrap();
-    let found = discover(&[path.display().to_string()], &DiscoverOptions::default()).unwrap();
-    (folder, Feed::new(plan(found.files, &[]), options))
-}
-
-/// Reads a file; `plain` is what it holds. After each piece the position has to be that of the lines given.
-fn read(file: &[u8], plain: &[u8], options: BlockOptions) -> Vec<Given> {
-    let (_folder, feed) = feed_of(file, options);
-    let mut given = Vec::new();
-    while let Some(piece) = feed.next() {
-        let end = match piece {
-            Piece::Lines(block) => {
-                assert!(block.bytes.len() <= options.block_bytes.max(options.line_bytes_max + 1));
-                assert_eq!(block.file_offset, block.source_offset);
-                let mut offset = block.source_offset;
-                for line in block.bytes.split_inclusive(|byte| *byte == b'\n') {
-                    given.push(Given::Line(offset, line.to_vec()));
-                    offset += line.len() as u64;
-                }
-                offset
-            }
-            Piece::LongLine(line) => {
-                given.push(Given::Long(line.source_offset, line.line_bytes, line.head));
-                line.source_offset + line.line_bytes
-            }
-        };
-        let [position] = &feed.positions()[..] else {
-            panic!("one source")
-        };
-        assert_eq!(position.offset, end);
-        assert_eq!(
-            position.anchor,
-            anchor(&plain[..usize::try_from(end).unwrap()])
-        );
-    }
-    assert!(feed.take_failures().is_empty());
-    let Progress { done, total } = feed.progress();
-    assert_eq!((done, total), (file.len() as u64, Some(file.len() as u64)));
-    given
-}
+use crate::splits::{Given, feed_of, give, gzip, naive, read, zstd};
+use crate::world::World;
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![8 => b'a'..=b'z', 1 => Just(b'\r'), 1 => Just(0), 1 => Just(b' ')];
@@ -232,35 +150,100 @@ fn a_file_that_is_replaced_before_it_is_read_is_not_read() {
     assert!(feed.positions().is_empty());
 }
 
+/// Lines of all lengths up to one that is too long for most sizes of a line, a blank one, and one without its newline.
+const LOG: &[u8] = b"one\ntwo two\n\nthree three three\r\na line that is longer than the others are\n\n\nfour\nfive";
+
 #[test]
-fn threads_share_a_feed_and_get_each_line_once() {
-    let plain: Vec<u8> = (0..50_000)
-        .flat_map(|n| format!("line {n}\n").into_bytes())
+fn every_size_of_block_and_line_gives_the_same_lines() {
+    let files = [LOG.to_vec(), gzip(LOG), zstd(LOG)];
+    for block_bytes in 1..=LOG.len() + 1 {
+        for line_bytes_max in [1, 7, 41, LOG.len()] {
+            let options = BlockOptions {
+                block_bytes,
+                line_bytes_max,
+                last_line: LastLine::Take,
+            };
+            for file in &files {
+                assert_eq!(read(file, LOG, options), naive(LOG, options), "{options:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_cut_of_a_compressed_file_into_two_gives_the_same_lines() {
+    let options = BlockOptions {
+        block_bytes: 16,
+        line_bytes_max: 20,
+        last_line: LastLine::Take,
+    };
+    for cut in 0..=LOG.len() {
+        let (left, right) = LOG.split_at(cut);
+        for file in [[gzip(left), gzip(right)], [zstd(left), zstd(right)]] {
+            let given = read(&file.concat(), LOG, options);
+            assert_eq!(given, naive(LOG, options), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn every_cut_of_a_growing_log_into_two_runs_gives_the_same_lines() {
+    let whole = [LOG, b"\n"].concat();
+    for cut in 0..=whole.len() {
+        let mut world = World::new();
+        world.write("access.log", &whole[..cut]);
+        let mut lines = world.ingest(&["access.log"]).lines;
+        world.append("access.log", &whole[cut..]);
+        lines.extend(world.ingest(&["access.log"]).lines);
+        let given: Vec<Given> = lines
+            .into_iter()
+            .map(|(_, offset, text)| Given::Line(offset, [text.as_bytes(), b"\n"].concat()))
+            .collect();
+        assert_eq!(
+            given,
+            naive(&whole, BlockOptions::default()),
+            "cut at {cut}"
+        );
+        world.write("access.log.2.gz", gzip(&whole));
+        assert_eq!(world.ingest(&["access.log.2.gz"]).lines, [], "cut at {cut}");
+    }
+}
+
+/// What threads that share a feed get together, in order of offsets.
+fn read_by(threads: usize, file: &[u8], options: BlockOptions) -> Vec<Given> {
+    let (_folder, feed) = feed_of(file, options);
+    let mut given = std::thread::scope(|scope| {
+        let read = || {
+            let mut given = Vec::new();
+            while let Some(piece) = feed.next() {
+                give(piece, &mut given);
+            }
+            given
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+        let given = threads.into_iter().map(|thread| thread.join().unwrap());
+        given.flatten().collect::<Vec<_>>()
+    });
+    given.sort_by_key(|line| match line {
+        Given::Line(offset, _) | Given::Long(offset, ..) => *offset,
+    });
+    given
+}
+
+#[test]
+fn one_thread_and_many_get_each_line_once() {
+    let plain: Vec<u8> = (0..20_000)
+        .flat_map(|n| format!("line {n}{}\n", "x".repeat(n % 120)).into_bytes())
         .collect();
     let options = BlockOptions {
         block_bytes: 1 << 12,
         line_bytes_max: 100,
         last_line: LastLine::Take,
     };
-    let (_folder, feed) = feed_of(&plain, options);
-    let feed = Arc::new(feed);
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            let feed = Arc::clone(&feed);
-            std::thread::spawn(move || {
-                let mut blocks = Vec::new();
-                while let Some(Piece::Lines(block)) = feed.next() {
-                    blocks.push((block.source_offset, block.bytes));
-                }
-                blocks
-            })
-        })
-        .collect();
-    let mut blocks: Vec<_> = threads
-        .into_iter()
-        .flat_map(|thread| thread.join().unwrap())
-        .collect();
-    blocks.sort();
-    let together: Vec<u8> = blocks.into_iter().flat_map(|(_, bytes)| bytes).collect();
-    assert_eq!(together, plain);
+    let expected = naive(&plain, options);
+    for file in [plain.clone(), gzip(&plain), zstd(&plain)] {
+        for threads in [1, 2, 7] {
+            assert_eq!(read_by(threads, &file, options), expected);
+        }
+    }
 }

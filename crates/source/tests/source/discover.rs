@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::world::{World, gzip, zstd};
+use crate::splits::{gzip, zstd};
+use crate::world::World;
 use floodmark_source::{Compression, DiscoverOptions, Discovery, Error, Rotation, discover};
 
 const LINE: &str =

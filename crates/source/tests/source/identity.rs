@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::world::{World, gzip, lines, zstd};
+use crate::splits::{gzip, zstd};
+use crate::world::{World, lines};
 use floodmark_source::{LastLine, SourceId};
 use proptest::prelude::*;
 

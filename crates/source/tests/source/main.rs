@@ -5,6 +5,8 @@
 )]
 
 mod blocks;
+mod corpus;
 mod discover;
 mod identity;
+mod splits;
 mod world;

@@ -144,16 +144,6 @@ impl World {
     }
 }
 
-pub(crate) fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes.as_ref()).unwrap();
-    encoder.finish().unwrap()
-}
-
-pub(crate) fn zstd(bytes: impl AsRef<[u8]>) -> Vec<u8> {
-    zstd::encode_all(bytes.as_ref(), 1).unwrap()
-}
-
 /// Lines `from..to` of a log whose lines all differ.
 pub(crate) fn lines(name: &str, from: usize, to: usize) -> String {
     (from..to)

@@ -1,0 +1,223 @@
+//! Texts by number: where values come again and again, a value is hashed once a row and converted once in all.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// The texts of one column, each with a code that counts from 0 in the order of their first appearance.
+///
+/// It is asked by the bytes as logged, so that unescaping, validation and redaction are done once for each text.
+/// Two codes may stand for equal texts, if these were logged differently.
+#[derive(Debug, Default)]
+pub struct Dictionary {
+    hasher: DefaultHashBuilder,
+    bytes: Vec<u8>,
+    texts: Vec<Span>,
+    logged: HashTable<Entry>,
+    /// Codes of texts that are not as logged: many secrets become one text.
+    converted: HashTable<u32>,
+    asked: usize,
+    is_sparse: bool,
+}
+
+/// What was logged, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Logged {
+    pub(crate) code: u32,
+    /// Whether its text is the very bytes that were logged.
+    pub(crate) is_text: bool,
+}
+
+/// A place in the dictionary's bytes.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    bytes: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    place: Span,
+    logged: Logged,
+}
+
+impl Span {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        &bytes[start..start + self.bytes as usize]
+    }
+}
+
+/// Values after which a column shows whether they repeat: addresses look new for the first tens of thousands.
+const ASKED_TO_TELL: usize = 262_144;
+
+impl Dictionary {
+    /// The text of a code that this dictionary gave.
+    #[must_use]
+    pub fn text(&self, code: u32) -> &[u8] {
+        self.texts[code as usize].of(&self.bytes)
+    }
+
+    /// How many codes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there is no code yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The code of a text that is no log's.
+    pub fn add(&mut self, text: &str) -> u32 {
+        self.code(text.as_bytes(), |_| None).code
+    }
+
+    /// The code of what was logged. `text_of` gives its text if that is not the logged bytes themselves, which must be
+    /// UTF-8 otherwise.
+    pub(crate) fn code(
+        &mut self,
+        logged: &[u8],
+        text_of: impl FnOnce(&[u8]) -> Option<String>,
+    ) -> Logged {
+        self.asked += 1;
+        let hash = self.hasher.hash_one(logged);
+        let bytes = &self.bytes;
+        if let Some(entry) = self
+            .logged
+            .find(hash, |entry| entry.place.of(bytes) == logged)
+        {
+            return entry.logged;
+        }
+        let place = self.keep(logged);
+        let text = text_of(logged);
+        let entry = Entry {
+            place,
+            logged: Logged {
+                is_text: text.is_none(),
+                code: match text {
+                    None => self.number(place),
+                    Some(text) => self.converted(&text),
+                },
+            },
+        };
+        let (hasher, bytes) = (&self.hasher, &self.bytes);
+        self.logged
+            .insert_unique(hash, entry, |entry| hasher.hash_one(entry.place.of(bytes)));
+        self.is_sparse |= self.asked >= ASKED_TO_TELL && self.logged.len() * 2 > self.asked;
+        entry.logged
+    }
+
+    fn converted(&mut self, text: &str) -> u32 {
+        let hash = self.hasher.hash_one(text.as_bytes());
+        let (bytes, texts) = (&self.bytes, &self.texts);
+        let is_equal = |code: &u32| texts[*code as usize].of(bytes) == text.as_bytes();
+        if let Some(code) = self.converted.find(hash, is_equal) {
+            return *code;
+        }
+        let place = self.keep(text.as_bytes());
+        let code = self.number(place);
+        let (hasher, bytes, texts) = (&self.hasher, &self.bytes, &self.texts);
+        self.converted.insert_unique(hash, code, |code| {
+            hasher.hash_one(texts[*code as usize].of(bytes))
+        });
+        code
+    }
+
+    fn keep(&mut self, text: &[u8]) -> Span {
+        let narrow =
+            |bytes: usize| u32::try_from(bytes).expect("a dictionary is cleared long before 4 GiB");
+        let start = narrow(self.bytes.len());
+        self.bytes.extend_from_slice(text);
+        Span {
+            start,
+            bytes: narrow(text.len()),
+        }
+    }
+
+    fn number(&mut self, place: Span) -> u32 {
+        let code = u32::try_from(self.texts.len()).expect("fewer texts than bytes");
+        self.texts.push(place);
+        code
+    }
+
+    /// Whether most values are new ones, so that codes only cost.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.is_sparse
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.texts.capacity() * size_of::<Span>()
+            + self.logged.allocation_size()
+            + self.converted.allocation_size()
+    }
+
+    /// Keeps the texts, and forgets what was logged for them.
+    pub(crate) fn forget_logged(&mut self) {
+        self.logged.clear();
+    }
+
+    /// Forgets all texts. What is known of the column stays.
+    pub(crate) fn clear(&mut self) {
+        *self = Self {
+            is_sparse: self.is_sparse,
+            hasher: self.hasher.clone(),
+            ..Self::default()
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn as_logged(_: &[u8]) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn equal_texts_have_one_code() {
+        let mut words = Dictionary::default();
+        let codes: Vec<u32> = ["a", "b", "a", "", "b"]
+            .iter()
+            .map(|word| words.code(word.as_bytes(), as_logged).code)
+            .collect();
+        assert_eq!(codes, [0, 1, 0, 2, 1]);
+        assert_eq!(words.text(1), b"b");
+        assert_eq!(words.len(), 3);
+    }
+
+    #[test]
+    fn what_is_logged_differently_may_be_one_text_and_is_converted_once() {
+        let mut words = Dictionary::default();
+        let mut conversions = 0;
+        let mut code = |logged: &[u8]| {
+            words
+                .code(logged, |_| {
+                    conversions += 1;
+                    Some("key=[redacted]".to_owned())
+                })
+                .code
+        };
+        assert_eq!(code(b"key=1"), code(b"key=2"));
+        assert_eq!(code(b"key=1"), 0);
+        assert_eq!(conversions, 2);
+        assert_eq!(words.text(0), b"key=[redacted]");
+    }
+
+    #[test]
+    fn a_column_of_new_values_shows() {
+        let mut words = Dictionary::default();
+        for row in 0..ASKED_TO_TELL {
+            assert!(!words.is_sparse());
+            words.code(row.to_string().as_bytes(), as_logged);
+        }
+        assert!(words.is_sparse());
+        words.clear();
+        assert!(words.is_sparse() && words.is_empty());
+    }
+}
