@@ -704,3 +704,23 @@ fn a_pipe_that_says_nothing_can_be_left() {
     );
     drop(input);
 }
+
+#[cfg(not(feature = "s3"))]
+#[test]
+fn a_lake_in_a_bucket_without_the_feature() {
+    for arguments in [&["ingest", "access.log"][..], &["query", "status"]] {
+        check(
+            &[&["--lake", "s3://logs/lake"], arguments].concat(),
+            "error: cannot use the lake `s3://logs/lake`: this floodmark is built without S3\n\
+             hint: build one with `cargo build --release --features s3`, or name a folder with `--lake DIR`\n",
+        );
+    }
+}
+
+#[test]
+fn a_lake_where_none_can_be() {
+    check(
+        &["--lake", "gs://logs/lake", "query", "status"],
+        "error: `--lake`: expected a folder or `s3://BUCKET/PREFIX`, found `gs://logs/lake`\n",
+    );
+}

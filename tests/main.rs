@@ -11,3 +11,5 @@ mod logs;
 mod nginx;
 mod nginx_conf;
 mod queries;
+#[cfg(feature = "s3")]
+mod s3;

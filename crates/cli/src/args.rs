@@ -45,8 +45,8 @@ pub(crate) enum Command {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
-    /// Folder of the lake [default: $XDG_DATA_HOME/floodmark/lake]
-    #[arg(long, global = true, value_name = "DIR", env = "FLOODMARK_LAKE")]
+    /// Folder of the lake, or s3://BUCKET/PREFIX if built with S3 [default: $XDG_DATA_HOME/floodmark/lake]
+    #[arg(long, global = true, value_name = "URI", env = "FLOODMARK_LAKE")]
     pub(crate) lake: Option<PathBuf>,
     /// How lines are written: a preset's name, or the text of an Nginx log_format [default: detected]
     #[arg(long, global = true, value_name = "NAME|TEXT")]

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use floodmark_format::CompiledFormat;
 use floodmark_ingest::{Secrets, Trust};
 use floodmark_query::EngineOptions;
+use floodmark_store::Location;
+#[cfg(feature = "s3")]
+use floodmark_store::{S3Location, S3Options};
 
 use crate::args::Shared;
 use crate::say::{Level, Voice};
@@ -95,6 +98,17 @@ impl Plan {
         })
     }
 
+    /// Where the lake is.
+    pub(crate) fn location(&self) -> Result<Location> {
+        match self.lake.to_str() {
+            Some(url) if url.starts_with("s3://") => s3_location(url),
+            Some(url) if url.contains("://") => {
+                bail!("`--lake`: expected a folder or `s3://BUCKET/PREFIX`, found `{url}`")
+            }
+            _ => Ok(Location::Folder(self.lake.clone())),
+        }
+    }
+
     pub(crate) fn engine(&self, timeout_s: Option<u64>) -> EngineOptions {
         EngineOptions {
             threads: self.threads,
@@ -102,6 +116,27 @@ impl Plan {
             timeout: timeout_s.map(Duration::from_secs),
         }
     }
+}
+
+#[cfg(feature = "s3")]
+fn s3_location(url: &str) -> Result<Location> {
+    let settings = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("AWS_"))
+        .collect();
+    let options = S3Options {
+        settings,
+        scratch: std::env::temp_dir(),
+    };
+    let location = S3Location::parse(url, options).context("`--lake`")?;
+    Ok(Location::S3(location))
+}
+
+#[cfg(not(feature = "s3"))]
+fn s3_location(url: &str) -> Result<Location> {
+    bail!(
+        "cannot use the lake `{url}`: this floodmark is built without S3\nhint: build one with `cargo build --release --features s3`, or name a folder with `--lake DIR`"
+    )
 }
 
 fn default_lake() -> Result<PathBuf> {

@@ -1,26 +1,20 @@
-//! The lake: a folder with the Delta table `lines`.
+//! The lake: a place with the Delta table `lines`.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Add, StructField, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableError};
 use floodmark_ingest::{Column, ColumnType, LineSchema, RULES_VERSION};
 use floodmark_source::KnownSource;
-use url::Url;
 
 use crate::Error;
-use crate::durable::{DurableLocal, create_folders};
+use crate::destination::Destination;
+use crate::location::{LINES, Location, Root};
 use crate::part::Written;
 use crate::positions::{known_sources, transactions};
 use crate::table::LinesTable;
-
-/// The table of lines inside the lake's folder.
-const LINES: &str = "lines";
 
 /// The partition column: the UTC day of the event.
 pub(crate) const DATE: &str = "date";
@@ -28,89 +22,37 @@ pub(crate) const DATE: &str = "date";
 /// An open lake at one version.
 #[derive(Debug)]
 pub struct Lake {
-    folder: PathBuf,
+    root: Root,
     table: DeltaTable,
 }
 
 impl Lake {
-    /// Opens the lake in `folder`; `None` if there is none yet.
+    /// Opens the lake at a place, such as the path of a folder; `None` if there is none yet.
     ///
     /// # Errors
     ///
-    /// The folder cannot be read, or what is in it is not a lake.
-    pub async fn open(folder: &Path) -> Result<Option<Self>, Error> {
-        let folder = &absolute(folder)?;
-        let lines = folder.join(LINES);
-        match fs::read_dir(lines.join("_delta_log")) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(Error::Open {
-                    path: folder.to_owned(),
-                    source,
-                });
-            }
-        }
-        let mut table = table_at(&lines)?;
-        match table.load().await {
-            Ok(()) => Ok(Some(Self {
-                folder: folder.to_owned(),
-                table,
-            })),
-            Err(DeltaTableError::NotATable(_)) => Ok(None),
-            Err(source) => Err(Error::NotALake {
-                path: folder.to_owned(),
-                source: Box::new(source),
-            }),
-        }
+    /// The place cannot be read, or what is in it is not a lake.
+    pub async fn open(at: impl Into<Location>) -> Result<Option<Self>, Error> {
+        let root = Root::new(&at.into())?;
+        let table = loaded(&root).await?;
+        Ok(table.map(|table| Self { root, table }))
     }
 
-    /// Opens the lake in `folder`, made first if there is none.
+    /// Opens the lake at a place to write to it; it is made first if there is none.
     ///
     /// # Errors
     ///
-    /// As [`Lake::open`], or the folder cannot be written.
-    pub async fn open_or_create(folder: &Path) -> Result<Self, Error> {
-        let folder = &absolute(folder)?;
-        if let Some(lake) = Self::open(folder).await? {
-            return Ok(lake);
-        }
-        let lines = folder.join(LINES);
-        let cannot = |source| Error::Write {
-            path: folder.to_owned(),
-            source,
+    /// As [`Lake::open`], or the place cannot be written, or cannot keep two writers apart.
+    pub async fn open_or_create(at: impl Into<Location>) -> Result<Self, Error> {
+        let root = Root::new(&at.into())?;
+        let table = match loaded(&root).await? {
+            Some(table) => table,
+            None => created(&root).await?,
         };
-        create_folders(&lines).map_err(cannot)?;
-        let fields = LineSchema::new([])
-            .columns()
-            .iter()
-            .map(delta_field)
-            .collect::<Vec<_>>();
-        let date = StructField::nullable(DATE, deltalake::kernel::DataType::DATE);
-        let created = table_at(&lines)?
-            .create()
-            .with_table_name(LINES)
-            .with_columns(fields.into_iter().chain([date]))
-            .with_partition_columns([DATE])
-            .with_configuration([(
-                "delta.deletedFileRetentionDuration".to_owned(),
-                Some("interval 24 hours".to_owned()),
-            )])
-            .await;
-        match created {
-            Ok(table) => Ok(Self {
-                folder: folder.to_owned(),
-                table,
-            }),
-            // Another process may have made it a moment ago.
-            Err(source) => Self::open(folder).await?.ok_or_else(|| source.into()),
-        }
-    }
-
-    /// The folder of the lake.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+        let lake = Self { root, table };
+        #[cfg(feature = "s3")]
+        lake.root.check_commits(lake.version()).await?;
+        Ok(lake)
     }
 
     /// The version of the table of lines.
@@ -179,11 +121,12 @@ impl Lake {
     ///
     /// The table's state cannot be read.
     pub async fn lines(&self) -> Result<LinesTable, Error> {
-        LinesTable::at(&self.table, self.schema()?, &self.folder.join(LINES)).await
+        LinesTable::at(&self.table, self.schema()?, self.root.files()?).await
     }
 
-    pub(crate) fn lines_folder(&self) -> PathBuf {
-        self.folder.join(LINES)
+    /// Where a batch of new files of the table goes.
+    pub(crate) fn destination(&self) -> Destination {
+        self.root.destination()
     }
 
     /// One commit of files and of the offsets up to which their sources are read.
@@ -237,22 +180,46 @@ fn is_conflict(error: &TransactionError) -> bool {
     )
 }
 
-/// The lake's store and its queries need a path that holds from anywhere.
-fn absolute(folder: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(folder).map_err(|source| Error::Open {
-        path: folder.to_owned(),
-        source,
-    })
+/// The table of lines at its newest version; `None` if there is none yet.
+async fn loaded(root: &Root) -> Result<Option<DeltaTable>, Error> {
+    if !root.has_log().await? {
+        return Ok(None);
+    }
+    let mut table = root.table()?;
+    match table.load().await {
+        Ok(()) => Ok(Some(table)),
+        Err(DeltaTableError::NotATable(_)) => Ok(None),
+        Err(source) => Err(Error::NotALake {
+            path: root.path(),
+            source: Box::new(source),
+        }),
+    }
 }
 
-fn table_at(lines: &Path) -> Result<DeltaTable, Error> {
-    let url = Url::from_directory_path(lines).map_err(|()| Error::NotAFolder {
-        path: lines.to_owned(),
-    })?;
-    let store = DurableLocal::new(PathBuf::from("/")).map_err(DeltaTableError::from)?;
-    Ok(DeltaTableBuilder::from_url(url.clone())?
-        .with_storage_backend(Arc::new(store), url)
-        .build()?)
+async fn created(root: &Root) -> Result<DeltaTable, Error> {
+    root.prepare()?;
+    let fields = LineSchema::new([])
+        .columns()
+        .iter()
+        .map(delta_field)
+        .collect::<Vec<_>>();
+    let date = StructField::nullable(DATE, deltalake::kernel::DataType::DATE);
+    let created = root
+        .table()?
+        .create()
+        .with_table_name(LINES)
+        .with_columns(fields.into_iter().chain([date]))
+        .with_partition_columns([DATE])
+        .with_configuration([(
+            "delta.deletedFileRetentionDuration".to_owned(),
+            Some("interval 24 hours".to_owned()),
+        )])
+        .await;
+    match created {
+        Ok(table) => Ok(table),
+        // Another process may have made it a moment ago.
+        Err(source) => loaded(root).await?.ok_or_else(|| source.into()),
+    }
 }
 
 fn delta_field(column: &Column) -> StructField {

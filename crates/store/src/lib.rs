@@ -7,11 +7,15 @@
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
 mod day;
+mod destination;
 mod durable;
 mod lake;
 mod load;
+mod location;
 mod part;
 mod positions;
+#[cfg(feature = "s3")]
+mod s3;
 mod table;
 mod text_chunk;
 
@@ -19,6 +23,9 @@ use std::path::PathBuf;
 
 pub use lake::Lake;
 pub use load::LoadOptions;
+pub use location::Location;
+#[cfg(feature = "s3")]
+pub use s3::{S3Location, S3Options};
 pub use table::{FilesScanned, LinesTable};
 
 /// What can go wrong with a lake.
@@ -54,6 +61,24 @@ pub enum Error {
     NotAFolder {
         /// The path given.
         path: PathBuf,
+    },
+    /// The text does not name a place in S3.
+    #[cfg(feature = "s3")]
+    #[error(
+        "expected `s3://BUCKET/PREFIX` with letters, digits, `-`, `_`, `.` and `=` in the prefix, found `{found}`"
+    )]
+    NotAnS3Location {
+        /// The text given.
+        found: String,
+    },
+    /// Two writers could commit the same version, and the rows of one would be lost.
+    #[cfg(feature = "s3")]
+    #[error(
+        "the store of `{lake}` ignores the condition of a put (`If-None-Match: *`), which keeps writers apart\nhint: use a store that honours it, or a newer version of this one; the lake can be read here"
+    )]
+    NoConditionalPuts {
+        /// The lake.
+        lake: String,
     },
     /// Another process committed since this lake was read.
     #[error("another process wrote to the lake meanwhile")]

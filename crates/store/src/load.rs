@@ -10,6 +10,7 @@ use floodmark_source::KnownSource;
 
 use crate::Error;
 use crate::day::{Day, by_day};
+use crate::destination::Destination;
 use crate::lake::Lake;
 use crate::part::{Encoder, Part, RowGroup, Written, writer_properties};
 
@@ -61,7 +62,8 @@ impl Lake {
             .map(|known| (known.id.to_string(), known.offset))
             .collect();
         loop {
-            let batch = Batch::new(self, intake, options.commit_bytes, stop);
+            let destination = Arc::new(self.destination());
+            let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
             let outcome = batch.fill(options.threads, &|tally| {
                 let mut sum = total.clone();
                 sum.add(tally);
@@ -80,10 +82,11 @@ impl Lake {
                 .filter(|known| committed.get(&known.id.to_string()) != Some(&known.offset))
                 .collect();
             if !files.is_empty() || !positions.is_empty() {
+                destination.publish().await?;
                 match self.commit(&files, &positions).await {
                     Ok(()) => {}
                     Err(Error::Conflict { .. }) => {
-                        remove(files.iter().map(|file| file.path.as_path()));
+                        destination.discard(&files).await;
                         let committed = Box::new(total);
                         return Err(Error::Conflict { committed });
                     }
@@ -115,7 +118,7 @@ fn remove<'p>(paths: impl Iterator<Item = &'p std::path::Path>) {
 /// The rows of one commit on their way into files.
 struct Batch<'b> {
     intake: &'b Intake,
-    folder: std::path::PathBuf,
+    destination: &'b Arc<Destination>,
     bytes: AtomicU64,
     bytes_max: u64,
     stop: &'b AtomicBool,
@@ -126,10 +129,15 @@ struct Batch<'b> {
 }
 
 impl<'b> Batch<'b> {
-    fn new(lake: &Lake, intake: &'b Intake, bytes_max: u64, stop: &'b AtomicBool) -> Self {
+    fn new(
+        destination: &'b Arc<Destination>,
+        intake: &'b Intake,
+        bytes_max: u64,
+        stop: &'b AtomicBool,
+    ) -> Self {
         Self {
             intake,
-            folder: lake.lines_folder(),
+            destination,
             bytes: AtomicU64::new(0),
             bytes_max,
             stop,
@@ -235,7 +243,7 @@ impl<'b> Batch<'b> {
             return Ok(Arc::clone(part));
         }
         let part = Part::create(
-            &self.folder,
+            self.destination,
             day,
             self.intake.arrow_schema(),
             writer_properties(),

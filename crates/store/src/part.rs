@@ -21,7 +21,7 @@ use zstd::bulk::Compressor;
 
 use crate::Error;
 use crate::day::Day;
-use crate::durable::{create_folders, sync_folder};
+use crate::destination::Destination;
 use crate::text_chunk::{Encoded, TextChunk, compressor};
 
 /// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
@@ -55,6 +55,7 @@ pub(crate) fn writer_properties() -> WriterProperties {
 /// A file that is being written.
 #[derive(Debug)]
 pub(crate) struct Part {
+    destination: Arc<Destination>,
     day: Day,
     path: PathBuf,
     relative: String,
@@ -73,7 +74,7 @@ pub(crate) struct Summary {
     pub(crate) time_range_us: Option<(i64, i64)>,
 }
 
-/// A file that is complete and on the disk.
+/// A file that is complete and kept.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) day: Day,
@@ -86,7 +87,7 @@ pub(crate) struct Written {
 
 impl Part {
     pub(crate) fn create(
-        table: &Path,
+        destination: &Arc<Destination>,
         day: Day,
         schema: &SchemaRef,
         properties: WriterProperties,
@@ -96,18 +97,13 @@ impl Part {
             day.directory(),
             uuid::Uuid::new_v4()
         );
-        let path = table.join(&relative);
-        let cannot = |source| Error::Write {
-            path: path.clone(),
-            source,
-        };
-        create_folders(path.parent().unwrap_or(table)).map_err(cannot)?;
-        let file = File::create_new(&path).map_err(cannot)?;
+        let (path, file) = destination.create(&relative)?;
         let writer =
             ArrowWriter::try_new(BufWriter::new(file), Arc::clone(schema), Some(properties))?;
         let (writer, factory) = writer.into_serialized_writer()?;
         let descr = Arc::new(writer.schema_descr().clone());
         Ok(Self {
+            destination: Arc::clone(destination),
             day,
             path,
             relative,
@@ -165,7 +161,7 @@ impl Part {
         Ok(())
     }
 
-    /// Writes the footer and syncs the file and its name.
+    /// Writes the footer and gives the file to its destination.
     pub(crate) fn finish(self) -> Result<Written, Error> {
         let mut writer = self
             .writer
@@ -184,8 +180,7 @@ impl Part {
             source,
         };
         let file = writer.inner().get_ref();
-        file.sync_all().map_err(cannot)?;
-        sync_folder(self.path.parent().unwrap_or(Path::new("/"))).map_err(cannot)?;
+        self.destination.keep(&self.relative, &self.path, file)?;
         let metadata = file.metadata().map_err(cannot)?;
         let modified_ms = metadata
             .modified()

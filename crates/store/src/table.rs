@@ -1,7 +1,6 @@
 //! The lines of a lake at one version, as DataFusion reads them.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, TimestampMicrosecondArray, UInt64Array};
@@ -11,10 +10,10 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
@@ -24,6 +23,7 @@ use futures::TryStreamExt;
 
 use crate::Error;
 use crate::lake::DATE;
+use crate::location::FileStore;
 use crate::part::Summary;
 
 /// Files of a query, counted over all its scans.
@@ -40,6 +40,7 @@ pub struct FilesScanned {
 pub struct LinesTable {
     schema: SchemaRef,
     file_schema: SchemaRef,
+    store: FileStore,
     files: Vec<LakeFile>,
     scanned: Mutex<FilesScanned>,
 }
@@ -57,7 +58,7 @@ impl LinesTable {
     pub(crate) async fn at(
         table: &DeltaTable,
         schema: LineSchema,
-        folder: &Path,
+        store: FileStore,
     ) -> Result<Self, Error> {
         let file_schema = schema.arrow();
         let date = Arc::new(Field::new(DATE, DataType::Date32, true));
@@ -78,7 +79,7 @@ impl LinesTable {
                     .unwrap_or_default();
                 let date = file.partition_values_map().remove(DATE).flatten();
                 LakeFile {
-                    path: folder.join(file.path().as_ref()).display().to_string(),
+                    path: format!("{}/{}", store.prefix, file.path()),
                     bytes: u64::try_from(file.size()).unwrap_or_default(),
                     date: date.and_then(|date| days_since_epoch(&date)),
                     rows: summary.rows,
@@ -89,6 +90,7 @@ impl LinesTable {
         Ok(Self {
             schema: Arc::new(Schema::new(fields)),
             file_schema,
+            store,
             files,
             scanned: Mutex::default(),
         })
@@ -234,14 +236,25 @@ impl TableProvider for LinesTable {
             .with_table_partition_cols(vec![date])
             .build();
         let options = state.table_options().parquet.clone();
-        let source = ParquetSource::new(table_schema).with_table_parquet_options(options);
+        let runtime = state.runtime_env();
+        #[cfg(feature = "s3")]
+        if let Some(client) = &self.store.client {
+            runtime.register_object_store(self.store.url.as_ref(), Arc::clone(client));
+        }
+        // A report asks a dozen questions of the same files: their footers are read once.
+        let reader = CachedParquetFileReaderFactory::new(
+            runtime.object_store(&self.store.url)?,
+            runtime.cache_manager.get_file_metadata_cache(),
+        );
+        let source = ParquetSource::new(table_schema)
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(reader));
         let partitions = state.config().target_partitions();
-        let config =
-            FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-                .with_file_groups(FileGroup::new(files).split_files(partitions))
-                .with_projection_indices(projection.cloned())?
-                .with_limit(limit)
-                .build();
+        let config = FileScanConfigBuilder::new(self.store.url.clone(), Arc::new(source))
+            .with_file_groups(FileGroup::new(files).split_files(partitions))
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }

@@ -47,7 +47,7 @@ impl Asked {
             let logs = Logs::find(plan, logs, &Reads::Again)?;
             return Self::over(plan, logs, passes, &options).await;
         }
-        if let Some(lake) = Lake::open(&plan.lake).await? {
+        if let Some(lake) = Lake::open(plan.location()?).await? {
             return Ok(Self {
                 engine: Engine::over_lake(&lake, &options).await?,
                 logs: None,

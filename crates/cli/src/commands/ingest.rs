@@ -34,7 +34,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
         &args.logs.logs,
         &Reads::UntilStopped(Arc::clone(&stop)),
     )?;
-    let mut lake = Lake::open_or_create(&plan.lake).await?;
+    let mut lake = Lake::open_or_create(plan.location()?).await?;
     let mut total = Tally::default();
     for attempt in 0.. {
         let settings = logs.settings();
