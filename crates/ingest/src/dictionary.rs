@@ -1,6 +1,6 @@
 //! Texts by number: where values come again and again, a value is hashed once a row and converted once in all.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -14,6 +14,8 @@ pub struct Dictionary {
     bytes: Vec<u8>,
     texts: Vec<Span>,
     logged: HashTable<Entry>,
+    /// The entry found last: methods and protocols seldom change from line to line.
+    last: Option<Entry>,
     /// Codes of texts that are not as logged: many secrets become one text.
     converted: HashTable<u32>,
     asked: usize,
@@ -35,16 +37,40 @@ struct Span {
     bytes: u32,
 }
 
+/// What was logged once. Its first bytes lie in the table itself: an address is compared without another miss of the cache.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     place: Span,
+    head: Head,
     logged: Logged,
+}
+
+const HEAD_BYTES: usize = 16;
+
+/// The first bytes of a value, zeros after its end.
+type Head = [u8; HEAD_BYTES];
+
+fn head_of(value: &[u8]) -> Head {
+    let mut head = [0; HEAD_BYTES];
+    match value.first_chunk() {
+        Some(first) => head = *first,
+        None => head[..value.len()].copy_from_slice(value),
+    }
+    head
 }
 
 impl Span {
     fn of(self, bytes: &[u8]) -> &[u8] {
         let start = self.start as usize;
         &bytes[start..start + self.bytes as usize]
+    }
+}
+
+impl Entry {
+    fn is(&self, value: &[u8], head: &Head, bytes: &[u8]) -> bool {
+        self.place.bytes as usize == value.len()
+            && self.head == *head
+            && (value.len() <= HEAD_BYTES || self.place.of(bytes) == value)
     }
 }
 
@@ -83,18 +109,28 @@ impl Dictionary {
         text_of: impl FnOnce(&[u8]) -> Option<String>,
     ) -> Logged {
         self.asked += 1;
-        let hash = self.hasher.hash_one(logged);
+        let head = head_of(logged);
         let bytes = &self.bytes;
-        if let Some(entry) = self
-            .logged
-            .find(hash, |entry| entry.place.of(bytes) == logged)
-        {
-            return entry.logged;
+        if let Some(last) = self.last.filter(|last| last.is(logged, &head, bytes)) {
+            return last.logged;
         }
+        let hash = hash_of(&self.hasher, logged);
+        let found = self
+            .logged
+            .find(hash, |entry| entry.is(logged, &head, bytes));
+        let entry = match found {
+            Some(entry) => *entry,
+            None => self.insert(logged, head, hash, text_of(logged)),
+        };
+        self.last = Some(entry);
+        entry.logged
+    }
+
+    fn insert(&mut self, logged: &[u8], head: Head, hash: u64, text: Option<String>) -> Entry {
         let place = self.keep(logged);
-        let text = text_of(logged);
         let entry = Entry {
             place,
+            head,
             logged: Logged {
                 is_text: text.is_none(),
                 code: match text {
@@ -105,13 +141,13 @@ impl Dictionary {
         };
         let (hasher, bytes) = (&self.hasher, &self.bytes);
         self.logged
-            .insert_unique(hash, entry, |entry| hasher.hash_one(entry.place.of(bytes)));
+            .insert_unique(hash, entry, |entry| hash_of(hasher, entry.place.of(bytes)));
         self.is_sparse |= self.asked >= ASKED_TO_TELL && self.logged.len() * 2 > self.asked;
-        entry.logged
+        entry
     }
 
     fn converted(&mut self, text: &str) -> u32 {
-        let hash = self.hasher.hash_one(text.as_bytes());
+        let hash = hash_of(&self.hasher, text.as_bytes());
         let (bytes, texts) = (&self.bytes, &self.texts);
         let is_equal = |code: &u32| texts[*code as usize].of(bytes) == text.as_bytes();
         if let Some(code) = self.converted.find(hash, is_equal) {
@@ -121,7 +157,7 @@ impl Dictionary {
         let code = self.number(place);
         let (hasher, bytes, texts) = (&self.hasher, &self.bytes, &self.texts);
         self.converted.insert_unique(hash, code, |code| {
-            hasher.hash_one(texts[*code as usize].of(bytes))
+            hash_of(hasher, texts[*code as usize].of(bytes))
         });
         code
     }
@@ -159,6 +195,7 @@ impl Dictionary {
     /// Keeps the texts, and forgets what was logged for them.
     pub(crate) fn forget_logged(&mut self) {
         self.logged.clear();
+        self.last = None;
     }
 
     /// Forgets all texts. What is known of the column stays.
@@ -169,6 +206,12 @@ impl Dictionary {
             ..Self::default()
         };
     }
+}
+
+fn hash_of(hasher: &DefaultHashBuilder, bytes: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ use crate::text_chunk::{Encoded, TextChunk, compressor};
 
 /// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
 const DELTA_ENCODED: &[&str] = &["time", "line_offset", "line_bytes"];
+/// Numbers whose dictionary would cost more to make than it saves: few bytes when compressed, or too many values.
+const PLAIN: &[&str] = &["status", "body_bytes_sent", "bytes_sent", "request_length"];
+
 /// Rows that the encoder takes at once.
 const WRITE_BATCH_ROWS: usize = 8_192;
 
@@ -48,6 +51,9 @@ pub(crate) fn writer_properties() -> WriterProperties {
         properties = properties
             .set_column_dictionary_enabled(ColumnPath::from(*column), false)
             .set_column_encoding(ColumnPath::from(*column), Encoding::DELTA_BINARY_PACKED);
+    }
+    for column in PLAIN {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
     }
     properties.build()
 }
