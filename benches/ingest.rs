@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use floodmark_ingest::{Intake, LineSchema};
+use floodmark_ingest::{Intake, LineSchema, TextAs};
 use floodmark_source::{BlockOptions, Feed, plan};
 use floodmark_store::{Lake, LoadOptions};
 
