@@ -114,6 +114,7 @@ impl Plan {
             threads: self.threads,
             memory_bytes: self.memory_bytes,
             timeout: timeout_s.map(Duration::from_secs),
+            ..EngineOptions::default()
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct EngineOptions {
     pub memory_bytes: usize,
     /// A query that runs longer is ended; default none.
     pub timeout: Option<Duration>,
+    /// Whether a call of `visitors()` or `judged_minutes()` is worked out once and its rows are kept, as far as memory allows: for a
+    /// report, which asks for the same a dozen times. Default no: one query alone is planned as a whole.
+    pub remembers_tables: bool,
 }
 
 impl Default for EngineOptions {
@@ -41,6 +44,7 @@ impl Default for EngineOptions {
             threads: 1,
             memory_bytes: 1 << 30,
             timeout: None,
+            remembers_tables: false,
         }
     }
 }
@@ -230,7 +234,7 @@ impl Engine {
         let minutes = context.sql(MINUTES).await?;
         context.register_table("minutes", minutes.into_view())?;
         context.register_table("sources", Arc::new(sources_table(sources)?))?;
-        tables::register(&context).await?;
+        tables::register(&context, options.remembers_tables).await?;
         Ok(Self {
             context,
             lines,

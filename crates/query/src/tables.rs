@@ -1,10 +1,11 @@
 //! Questions used as tables: `visitors(since, until)` and `judged_minutes(since, until)`.
 //!
 //! Each is a file of `queries/tables` with the header of a named query. It is planned once, with its parameters left open; a call puts
-//! the arguments in their place. The plan of a query that uses it is then one plan, filtered and pruned as if it were written out.
+//! the arguments in their place. The plan of a query that uses it is then one plan, filtered and pruned as if it were written out; or, where the session
+//! remembers tables, the rows of a call are worked out once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -15,6 +16,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::prelude::{Expr, SessionContext};
 
 use crate::header::NamedQuery;
+use crate::remembered::RememberedTable;
 
 /// In the order in which they use one another.
 const FILES: &[(&str, &str)] = &[
@@ -29,12 +31,20 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Makes the tables known to a session whose tables of requests are registered.
-pub(crate) async fn register(context: &SessionContext) -> Result<()> {
+pub(crate) async fn register(context: &SessionContext, remembers: bool) -> Result<()> {
     for (name, text) in FILES {
         let query =
             NamedQuery::parse(name, text).expect("a test reads every query of the queries folder");
         let plan = context.state().create_logical_plan(&query.sql).await?;
-        context.register_udtf(name, Arc::new(QueryTable { query, plan }));
+        context.register_udtf(
+            name,
+            Arc::new(QueryTable {
+                query,
+                plan,
+                remembers,
+                calls: Mutex::default(),
+            }),
+        );
     }
     Ok(())
 }
@@ -43,6 +53,9 @@ pub(crate) async fn register(context: &SessionContext) -> Result<()> {
 struct QueryTable {
     query: NamedQuery,
     plan: LogicalPlan,
+    remembers: bool,
+    /// Remembered, by arguments.
+    calls: Mutex<HashMap<Vec<String>, Arc<RememberedTable>>>,
 }
 
 impl TableFunctionImpl for QueryTable {
@@ -66,8 +79,30 @@ impl TableFunctionImpl for QueryTable {
             .map(|param| format!("${}", param.name))
             .zip(found)
             .collect();
-        Ok(Arc::new(ViewTable::new(filled(&self.plan, &values)?, None)))
+        let call = found.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = calls.get(&call) {
+            return Ok(Arc::clone(table) as _);
+        }
+        let plan = filled(&self.plan, &values)?;
+        if !self.remembers || !found.iter().all(is_fixed) {
+            return Ok(Arc::new(ViewTable::new(plan, None)));
+        }
+        let table = Arc::new(RememberedTable::new(plan));
+        calls.insert(call, Arc::clone(&table));
+        Ok(table)
     }
+}
+
+/// Whether an argument means the same whenever it is read, as no call of `now()` does.
+fn is_fixed(argument: &Expr) -> bool {
+    let is_open = |expr: &Expr| {
+        Ok(matches!(
+            expr,
+            Expr::ScalarFunction(_) | Expr::Placeholder(_) | Expr::Column(_)
+        ))
+    };
+    !argument.exists(is_open).unwrap_or(true)
 }
 
 /// The plan with its placeholders replaced, each output column keeping its name.

@@ -25,13 +25,15 @@ pub(crate) struct Asked {
     temporary: Option<TemporaryLake>,
 }
 
-/// How raw logs are read.
+/// What is asked, and so how raw logs are read and what is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Passes {
-    /// Where they lie, only the columns that the statement needs.
-    One,
-    /// Into a temporary lake first.
-    Many,
+pub(crate) enum Asks {
+    /// A statement: logs are read where they lie, only the columns that it needs.
+    Statement,
+    /// A named query, which reads several times: logs are read into a temporary lake first.
+    Query,
+    /// A dozen named queries: so they are, and the tables that they share are worked out once.
+    Report,
 }
 
 impl Asked {
@@ -39,13 +41,16 @@ impl Asked {
     pub(crate) async fn open(
         plan: &Plan,
         logs: &[String],
-        passes: Passes,
+        asks: Asks,
         timeout_s: Option<u64>,
     ) -> Result<Self> {
-        let options = plan.engine(timeout_s);
+        let options = EngineOptions {
+            remembers_tables: asks == Asks::Report,
+            ..plan.engine(timeout_s)
+        };
         if !logs.is_empty() {
             let logs = Logs::find(plan, logs, &Reads::Again)?;
-            return Self::over(plan, logs, passes, &options).await;
+            return Self::over(plan, logs, asks, &options).await;
         }
         if let Some(lake) = Lake::open(plan.location()?).await? {
             return Ok(Self {
@@ -55,7 +60,7 @@ impl Asked {
             });
         }
         match Logs::find(plan, &[], &Reads::Again) {
-            Ok(logs) => Self::over(plan, logs, passes, &options).await,
+            Ok(logs) => Self::over(plan, logs, asks, &options).await,
             Err(error) if plan.nginx_conf.is_some() => Err(error),
             Err(_) => bail!(
                 "there is no lake in `{}`\nhint: make one with `floodmark ingest LOG…`, name another with `--lake DIR`, or name logs to read where they lie",
@@ -64,21 +69,16 @@ impl Asked {
         }
     }
 
-    async fn over(
-        plan: &Plan,
-        logs: Logs,
-        passes: Passes,
-        options: &EngineOptions,
-    ) -> Result<Self> {
-        let (engine, temporary) = match passes {
-            Passes::Many => {
+    async fn over(plan: &Plan, logs: Logs, asks: Asks, options: &EngineOptions) -> Result<Self> {
+        let (engine, temporary) = match asks {
+            Asks::Query | Asks::Report => {
                 let temporary = TemporaryLake::of(plan, &logs).await?;
                 (
                     Engine::over_lake(&temporary.lake, options).await?,
                     Some(temporary),
                 )
             }
-            Passes::One => {
+            Asks::Statement => {
                 let files = logs.files.clone();
                 (Engine::over_logs(&RawLogs { files }, options).await?, None)
             }

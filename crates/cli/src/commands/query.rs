@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use floodmark_query::{NamedQuery, named_queries, named_query};
 
 use crate::args::QueryArgs;
-use crate::commands::answer::{Asked, Passes, write};
+use crate::commands::answer::{Asked, Asks, write};
 use crate::plan::Plan;
 use crate::{Outcome, out, window};
 
@@ -14,7 +14,7 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
         return Ok(Outcome::Done);
     };
     let query = named_query(name)?;
-    let asked = Asked::open(plan, &args.answer.from, Passes::Many, args.answer.timeout).await?;
+    let asked = Asked::open(plan, &args.answer.from, Asks::Query, args.answer.timeout).await?;
     let mut settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
     for param in &args.params {
         let (name, value) = param

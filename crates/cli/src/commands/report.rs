@@ -4,13 +4,13 @@ use anyhow::Result;
 use floodmark_report::{LineCounts, Options, Report, Verdict, build};
 
 use crate::args::ReportArgs;
-use crate::commands::answer::{Asked, Passes};
+use crate::commands::answer::{Asked, Asks};
 use crate::plan::{FailOn, Plan};
 use crate::say::style;
 use crate::{Outcome, account, out, window};
 
 pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
-    let asked = Asked::open(plan, &args.logs.logs, Passes::Many, None).await?;
+    let asked = Asked::open(plan, &args.logs.logs, Asks::Report, None).await?;
     let settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
     let account = asked.account();
     let options = Options {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::Outcome;
 use crate::args::SqlArgs;
-use crate::commands::answer::{Asked, Passes, write};
+use crate::commands::answer::{Asked, Asks, write};
 use crate::plan::Plan;
 
 pub(crate) async fn sql(plan: &Plan, args: &SqlArgs) -> Result<Outcome> {
@@ -17,7 +17,13 @@ pub(crate) async fn sql(plan: &Plan, args: &SqlArgs) -> Result<Outcome> {
             .read_to_string(&mut statement)
             .context("cannot read the statement from standard input")?;
     }
-    let asked = Asked::open(plan, &args.answer.from, Passes::One, args.answer.timeout).await?;
+    let asked = Asked::open(
+        plan,
+        &args.answer.from,
+        Asks::Statement,
+        args.answer.timeout,
+    )
+    .await?;
     let mut running = asked.engine.start(statement.trim()).await?;
     let rows = write(plan, &mut running, &args.answer).await?;
     Ok(asked.footer(plan, rows, running.bytes_scanned()))
