@@ -18,6 +18,11 @@ pub(crate) const TIMED: &str = r#"$remote_addr - $remote_user [$time_local] "$re
 
 /// The engine over the logs of a folder, or over one file.
 pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
+    engine_with(logs, format, &EngineOptions::default()).await
+}
+
+/// The same, with options.
+pub(crate) async fn engine_with(logs: &Path, format: &str, options: &EngineOptions) -> Engine {
     let found = discover(
         &[logs.to_str().unwrap().to_owned()],
         &DiscoverOptions::default(),
@@ -35,7 +40,7 @@ pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
         .into_iter()
         .map(|file| (file, Arc::clone(&settings)))
         .collect();
-    Engine::over_logs(&RawLogs { files }, &EngineOptions::default())
+    Engine::over_logs(&RawLogs { files }, options)
         .await
         .unwrap()
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use floodmark_query::{Answer, Settings};
+use floodmark_query::{Answer, EngineOptions, Settings};
 
-use crate::logs::{TIMED, engine, window};
+use crate::logs::{TIMED, engine, engine_with, window};
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const SAFARI: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15";
@@ -363,5 +363,31 @@ async fn every_query_answers_an_empty_window() {
             _ => 0,
         };
         assert_eq!(rows, expected, "query `{}`", query.name);
+    }
+}
+
+/// A report's session keeps the rows of the tables that queries share, if they find room.
+#[tokio::test]
+async fn remembered_tables_answer_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-logs/access.log");
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-16T00:00:00Z");
+    let options = |remembers_tables, memory_bytes| EngineOptions {
+        remembers_tables,
+        memory_bytes,
+        ..EngineOptions::default()
+    };
+    let plain = engine_with(&folder, TIMED, &options(false, 1 << 30)).await;
+    let kept = engine_with(&folder, TIMED, &options(true, 1 << 30)).await;
+    for query in [
+        "classes",
+        "bots",
+        "top_clients",
+        "uptime",
+        "incidents",
+        "classes",
+    ] {
+        let expected = shown(&plain.query(query, &settings).await.unwrap());
+        let found = shown(&kept.query(query, &settings).await.unwrap());
+        assert_eq!(found, expected, "query `{query}`");
     }
 }

@@ -144,3 +144,41 @@ fn typed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    use super::*;
+
+    /// Asks twice for a remembered table of three rows, in a session with so much memory.
+    async fn check(memory_bytes: usize, is_kept: bool) {
+        let pool = Arc::new(GreedyMemoryPool::new(memory_bytes));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc();
+        let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime.unwrap());
+        let values = "SELECT * FROM (VALUES (1), (2), (3)) AS t (number)";
+        let plan = context.state().create_logical_plan(values).await.unwrap();
+        let table = Arc::new(RememberedTable::new(plan));
+        context
+            .register_table("numbers", Arc::clone(&table) as _)
+            .unwrap();
+        for _ in 0..2 {
+            let answer = context.sql("SELECT number FROM numbers").await.unwrap();
+            assert_eq!(answer.count().await.unwrap(), 3);
+        }
+        let kept = matches!(table.kept.get(), Some(Kept::Rows { .. }));
+        assert_eq!(kept, is_kept);
+    }
+
+    #[tokio::test]
+    async fn rows_are_kept_where_there_is_room() {
+        check(1 << 20, true).await;
+    }
+
+    #[tokio::test]
+    async fn rows_without_room_are_worked_out_again() {
+        check(1, false).await;
+    }
+}
