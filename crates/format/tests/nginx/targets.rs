@@ -146,7 +146,8 @@ fn nginx_conf(data: &[u8]) {
     match NginxConf::parse(text) {
         Err(error) => assert!(is_printable(&error.to_string())),
         Ok(conf) => {
-            for text in conf.formats.values() {
+            for format in conf.logs(None).iter().flat_map(|log| &log.formats) {
+                let text = format.text.as_deref().unwrap_or_default();
                 if let Err(error) = CompiledFormat::compile(text) {
                     assert!(!error.to_string().is_empty());
                 }
