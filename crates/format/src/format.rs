@@ -82,6 +82,8 @@ impl CompiledFormat {
         }
         if name.starts_with("tomcat") {
             format.layer = Layer::App;
+            // Its JSON valve too takes each byte for a character.
+            format.escape = Escape::Tomcat;
         }
         Some(format)
     }
