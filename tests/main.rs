@@ -8,6 +8,9 @@ mod command;
 mod evaluation;
 mod lake;
 mod logs;
-mod nginx;
 mod nginx_conf;
 mod queries;
+mod requests;
+mod servers;
+#[path = "../crates/format/tests/nginx/writer.rs"]
+mod writer;
