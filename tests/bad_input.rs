@@ -209,7 +209,7 @@ fn text_that_is_no_log() {
         &["inspect", "story.txt"],
         "error: no known format reads most of `story.txt`\n\
          hint: give it as Nginx's `log_format` has it, such as `--format '$remote_addr [$time_local] \"$request\" $status'`, \
-         or one of: combined, main, common, vhost_combined, json\n",
+         or one of: combined, main, common, vhost_combined, ingress, json, ltsv, alb, apache_combined, apache_common, apache_vhost_combined, tomcat, tomcat_json, tomcat9_json\n",
     );
 }
 
@@ -218,7 +218,8 @@ fn a_preset_that_does_not_exist() {
     check(
         &["inspect", "--format", "combind", "access.log"],
         "error: `--format`: no log format is named `combind`; did you mean `combined`?\n\
-         hint: formats are `combined`, `main`, `common`, `vhost_combined`, `json`, or the text of a `log_format` with its `$variables`\n",
+         hint: formats are `combined`, `main`, `common`, `vhost_combined`, `ingress`, `json`, `ltsv`, `alb`, `apache_combined`, `apache_common`, `apache_vhost_combined`, `tomcat`, `tomcat_json`, `tomcat9_json`, \
+         or the text of a `log_format` with its `$variables`, of `apache` or `tomcat` with its `%` directives after that word\n",
     );
 }
 
@@ -228,10 +229,10 @@ fn a_format_that_cannot_be_split() {
         &[
             "inspect",
             "--format",
-            "$remote_addr$status [$time_local]",
+            "$body_bytes_sent$bytes_sent [$time_local]",
             "access.log",
         ],
-        "error: `--format`: nothing in the log format separates `$remote_addr` from `$status`\n\
+        "error: `--format`: nothing in the log format separates `$body_bytes_sent` from `$bytes_sent`\n\
          hint: such a log cannot be split; put a space or quotes between the two in `log_format`\n",
     );
     check(

@@ -1,4 +1,5 @@
-"""Sends bytes as they are: a line of standard input is `tls|plain PORT HEX`, a line of output the answer's first line in hex."""
+"""Sends bytes as they are: a line of standard input is `tls|http2|plain|leaving PORT HEX`, a line of output the answer's
+first line in hex."""
 
 import socket
 import ssl
@@ -7,6 +8,10 @@ import sys
 context = ssl.create_default_context()
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
+newer = ssl.create_default_context()
+newer.check_hostname = False
+newer.verify_mode = ssl.CERT_NONE
+newer.set_alpn_protocols(["h2"])
 # One handshake for many requests.
 session = None
 
@@ -19,7 +24,12 @@ for line in sys.stdin:
         if kind == "tls":
             connection = context.wrap_socket(connection, server_hostname="localhost", session=session)
             session = connection.session
+        elif kind == "http2":
+            connection = newer.wrap_socket(connection, server_hostname="localhost")
         connection.sendall(bytes.fromhex(data))
+        if kind == "leaving":
+            # To the server it is gone, and yet it sees when it is logged.
+            connection.shutdown(socket.SHUT_WR)
         # Until the server has closed: by then it has written its log.
         while part := connection.recv(65536):
             answer += part

@@ -8,8 +8,11 @@ mod command;
 mod evaluation;
 mod lake;
 mod logs;
-mod nginx;
 mod nginx_conf;
 mod queries;
+mod requests;
 #[cfg(feature = "s3")]
 mod s3;
+mod servers;
+#[path = "../crates/format/tests/nginx/writer.rs"]
+mod writer;

@@ -82,6 +82,8 @@ impl CompiledFormat {
         }
         if name.starts_with("tomcat") {
             format.layer = Layer::App;
+            // Its JSON valve too takes each byte for a character.
+            format.escape = Escape::Tomcat;
         }
         Some(format)
     }
@@ -425,9 +427,9 @@ impl RequestSlots {
     /// The parts of `$request`; those that it does not have from the variables that log them one by one.
     fn parts<'line>(&self, values: &[Option<&'line [u8]>]) -> RequestParts<'line> {
         let value = |slot: Option<usize>| values[slot?].filter(|value| !value.is_empty());
-        let mut parts = value(self.request)
-            .map(RequestParts::split)
-            .unwrap_or_default();
+        // One that was logged, but empty, is known to be so.
+        let request = self.request.and_then(|slot| values[slot]);
+        let mut parts = request.map(RequestParts::split).unwrap_or_default();
         parts.method = parts.method.or_else(|| value(self.request_method));
         parts.protocol = parts.protocol.or_else(|| value(self.server_protocol));
         if parts.path.is_none() {

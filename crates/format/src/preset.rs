@@ -34,6 +34,7 @@ macro_rules! tomcat_keys {
             "remote_addr=host remote_addr=remoteAddr server_addr=localAddr host=localServerName ",
             "remote_logname=logicalUserName body_bytes_sent=size body_bytes_sent=byteSentNC ",
             "session_id=sessionId thread_name=threadName connection_status=connectionStatus ",
+            "http_x_request_id=requestHeaders.X-Request-ID ",
             "first_byte_time=firstByteTime/1000 request_time_s=elapsedTimeS request_time=elapsedTime/",
             $elapsed_divisor,
         )

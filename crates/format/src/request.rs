@@ -18,16 +18,14 @@ pub struct RequestParts<'line> {
     pub args: Option<&'line [u8]>,
     /// `HTTP/1.1`, …; `None` for HTTP/0.9.
     pub protocol: Option<&'line [u8]>,
-    /// The whole request, only if it could not be split: TLS bytes, one word, ….
+    /// The whole request, only if it could not be split: TLS bytes, one word, …. `Some(b"")` if nothing was sent, which
+    /// Nginx logs as `""`; `None` if the log has no request.
     pub whole: Option<&'line [u8]>,
 }
 
 impl<'line> RequestParts<'line> {
     /// Splits `$request`. Spaces in the target stay in it: the protocol is what follows the last one.
     pub(crate) fn split(request: &'line [u8]) -> Self {
-        if request.is_empty() {
-            return Self::default();
-        }
         let Ok((target, method)) = method(request) else {
             return Self {
                 whole: Some(request),
@@ -278,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_request_has_no_parts() {
-        assert_eq!(RequestParts::split(b""), RequestParts::default());
+    fn an_empty_request_stays_whole() {
+        check_whole(b"");
     }
 }

@@ -239,6 +239,10 @@ proptest! {
         let tomcat = CompiledFormat::named("tomcat combined").expect("a format");
         prop_assert_eq!(&apache, &nginx);
         prop_assert_eq!(&agent(&tomcat, &line(write_tomcat)), &nginx);
+        let mut json = br#"{"host":"192.0.2.7","time":"[10/Jun/2024:06:13:21 +0000]","statusCode":"200","requestHeaders": {"User-Agent":""#.to_vec();
+        write_tomcat(&bytes, &mut json);
+        json.extend(br#""}}"#);
+        prop_assert_eq!(&agent(&preset("tomcat_json"), &json), &nginx);
     }
 
     #[test]

@@ -1,90 +1,46 @@
-//! A real Nginx writes the log: each request that was sent is one row with what was in it.
-
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+//! Requests as hostile clients send them, each with the row that it has to become.
 
 use serde_json::Value;
 
-use crate::command::{Place, end, signal, wait_for};
+use crate::writer::text_of;
 
-/// Stands for 443, which belongs to root.
-const TLS_PORT: u16 = 8443;
-const PLAIN_PORT: u16 = 8080;
-
-/// The logs, one line in each for every request.
-const LOGS: [&str; 3] = ["combined.log", "main.log", "json.log"];
-
-/// A server that answers by the first part of the path, and logs everything three times.
-const CONF: &str = r#"
-daemon off;
-master_process off;
-pid @/nginx.pid;
-error_log @/error.log info;
-events { worker_connections 64; }
-http {
-    client_body_temp_path @/body;
-    proxy_temp_path @/proxy;
-    fastcgi_temp_path @/fastcgi;
-    uwsgi_temp_path @/uwsgi;
-    scgi_temp_path @/scgi;
-    keepalive_timeout 0;
-    lingering_close off;
-    large_client_header_buffers 4 16k;
-    log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
-                    '"$http_user_agent" "$http_x_forwarded_for"';
-    log_format json escape=json '{"time_iso8601":"$time_iso8601","msec":$msec,"remote_addr":"$remote_addr","remote_user":"$remote_user",'
-                    '"request":"$request","status":$status,"body_bytes_sent":$body_bytes_sent,"http_referer":"$http_referer",'
-                    '"http_user_agent":"$http_user_agent","request_time":$request_time,"server_port":"$server_port",'
-                    '"ssl_protocol":"$ssl_protocol","upstream_status":"$upstream_status"}';
-    access_log @/combined.log combined;
-    access_log @/main.log main;
-    access_log @/json.log json;
-    server {
-        listen 127.0.0.1:TLS ssl;
-        ssl_certificate @/cert.pem;
-        ssl_certificate_key @/key.pem;
-        location / { return 200 "ok\n"; }
-        location /missing/ { return 404; }
-        location /moved/ { return 301 /; }
-        location /broken/ { return 500; }
-        location /shed/ { return 503; }
-        location /silent/ { return 444; }
-    }
-    server {
-        listen 127.0.0.1:PLAIN;
-        location / { return 204; }
-    }
+/// How bytes get to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Tls,
+    /// Over TLS, with HTTP/2 agreed on.
+    Http2,
+    Plain,
+    /// In plain text to the port of TLS.
+    PlainToTls,
+    /// In plain text by a client that goes away before it is answered.
+    Leaving,
 }
-"#;
 
 /// A request as it is sent, and the row that it has to become.
 #[derive(Debug, Clone)]
-struct Sent {
-    over_tls: bool,
-    to_tls: bool,
-    bytes: Vec<u8>,
-    row: Row,
+pub(crate) struct Sent {
+    pub(crate) way: Way,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) row: Row,
 }
 
 /// What a row says; `None` is NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
-    method: Option<String>,
-    path: Option<String>,
-    args: Option<String>,
-    protocol: Option<String>,
-    status: i64,
-    referer: Option<String>,
-    agent: Option<String>,
-    user: Option<String>,
+pub(crate) struct Row {
+    pub(crate) method: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) args: Option<String>,
+    pub(crate) protocol: Option<String>,
+    pub(crate) status: i64,
+    pub(crate) referer: Option<String>,
+    pub(crate) agent: Option<String>,
+    pub(crate) user: Option<String>,
 }
 
 impl Row {
     /// The row where nothing tells an absent header from an empty one.
-    fn in_json(mut self) -> Self {
+    pub(crate) fn in_json(mut self) -> Self {
         for header in [&mut self.referer, &mut self.agent, &mut self.user] {
             header.get_or_insert_default();
         }
@@ -92,14 +48,22 @@ impl Row {
     }
 
     /// The row where a hyphen stands for an absent header too: in text, and in JSON of which nobody said that it is Nginx's.
-    fn in_text(mut self) -> Self {
+    pub(crate) fn in_text(mut self) -> Self {
         for header in [&mut self.referer, &mut self.agent, &mut self.user] {
             header.take_if(|text| text == "-");
         }
         self
     }
 
-    fn of(row: &Value) -> Self {
+    /// The row of LTSV that anybody may have written: nothing after a label stands for an absent header.
+    pub(crate) fn in_ltsv(mut self) -> Self {
+        for header in [&mut self.referer, &mut self.agent, &mut self.user] {
+            header.take_if(|text| text.is_empty());
+        }
+        self
+    }
+
+    pub(crate) fn of(row: &Value) -> Self {
         let text = |name: &str| row[name].as_str().map(str::to_owned);
         Self {
             method: text("request_method"),
@@ -128,8 +92,7 @@ fn line(
     status: i64,
 ) -> Sent {
     Sent {
-        over_tls: true,
-        to_tls: true,
+        way: Way::Tls,
         bytes: [line, b"\r\n"].concat(),
         row: Row {
             method: some(method),
@@ -270,11 +233,18 @@ const USERS: &[(&[u8], &str)] = &[
     ("müller 🙂".as_bytes(), "müller 🙂"),
     (b"\xFF\xFE", r"\xFF\xFE"),
     (b"tab\tand\x01", "tab\tand\u{1}"),
+    (
+        b"a\n192.0.2.1 - - [01/Jan/2024:00:00:00 +0000] \r\n",
+        "a\n192.0.2.1 - - [01/Jan/2024",
+    ),
     (br"do\main\user", r"do\x5Cmain\x5Cuser"),
 ];
 
+/// What Nginx has room for, a request line or a header, as the configuration has it.
+const BUFFER_BYTES: usize = 16 << 10;
+
 /// Some hundred requests, numbered where they can be.
-fn requests() -> Vec<Sent> {
+pub(crate) fn requests() -> Vec<Sent> {
     let mut sent: Vec<Sent> = Vec::new();
     let places = [
         ("/n/", 200),
@@ -366,6 +336,133 @@ fn requests() -> Vec<Sent> {
         );
     }
     sent.extend(odd_requests(sent.len()));
+    for byte in 1..=255 {
+        sent.extend(byte_requests(byte));
+    }
+    sent.extend(newer_requests());
+    sent.extend(proxied_requests());
+    sent
+}
+
+/// A byte in each place where a client may put it.
+fn byte_requests(byte: u8) -> Vec<Sent> {
+    // They end the line.
+    if matches!(byte, b'\n' | b'\r') {
+        return Vec::new();
+    }
+    let inside = [b"a", &[byte][..], b"z"].concat();
+    let text = text_of(&inside);
+    let target = [b"GET /byte/?", &inside[..], b" HTTP/1.1"].concat();
+    let status = if byte <= b' ' || byte == 0x7f {
+        400
+    } else {
+        200
+    };
+    let protocol = Some("HTTP/1.1");
+    vec![
+        line(&target, "GET", "/byte/", Some(&text), protocol, status).end(),
+        get(usize::from(byte), "/byte/", None, 200)
+            .agent(&inside, &text)
+            .referer(&inside, &text)
+            .user(&inside, if byte == b':' { "a" } else { &text })
+            .end(),
+    ]
+}
+
+/// Over HTTP/2, where a header is no line.
+fn newer_requests() -> Vec<Sent> {
+    let newer = |target: &[u8], args: &str, agent: &[u8], text: &str| {
+        let mut sent = line(b"", "GET", "/newer/", Some(args), Some("HTTP/2.0"), 200);
+        sent.way = Way::Http2;
+        sent.bytes = http2(&[
+            (b":method", b"GET"),
+            (b":scheme", b"https"),
+            (b":authority", b"localhost"),
+            (b":path", target),
+            (b"user-agent", agent),
+        ]);
+        sent.row.agent = some(text);
+        sent
+    };
+    let mut sent = Vec::new();
+    for (bytes, text) in NASTY {
+        sent.push(newer(b"/newer/?a=1", "a=1", bytes, text));
+        // As over HTTP/1, such a target is refused.
+        if !bytes.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
+            sent.push(newer(&[b"/newer/?", *bytes].concat(), text, b"a", "a"));
+        }
+    }
+    sent
+}
+
+/// The frames of one request: what a client says first, its settings, and headers that nothing was compressed in.
+fn http2(headers: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in headers {
+        block.push(0);
+        for text in [name, value] {
+            // Seven bits hold all lengths here.
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text);
+        }
+    }
+    let frame = |length: usize, kind: u8, flags: u8, stream: u8| {
+        [
+            0,
+            0,
+            u8::try_from(length).unwrap(),
+            kind,
+            flags,
+            0,
+            0,
+            0,
+            stream,
+        ]
+    };
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(0, 4, 0, 0));
+    bytes.extend(frame(block.len(), 1, 5, 1));
+    bytes.extend(block);
+    bytes
+}
+
+/// What others answer, or nobody does.
+fn proxied_requests() -> Vec<Sent> {
+    let mut sent = Vec::new();
+    for (number, (bytes, text)) in NASTY.iter().enumerate() {
+        let is_control = |byte: &u8| *byte < b' ' || *byte == 0x7f;
+        for (path, status) in [
+            ("/httpd/", 200),
+            ("/httpd/gone/", 410),
+            ("/second/", 200),
+            ("/tomcat/page.html;n=", 200),
+            ("/tomcat/none/", 404),
+        ] {
+            // Tomcat takes no notice of such a header, so that its log has no agent.
+            if !(path.starts_with("/tomcat/") && bytes.iter().any(is_control)) {
+                let request = get(number, path, Some("q=\"a\\b\""), status);
+                sent.push(
+                    Sent {
+                        row: Row {
+                            args: some(r#"q="a\x5Cb""#),
+                            ..request.row.clone()
+                        },
+                        ..request
+                    }
+                    .agent(bytes, text)
+                    .referer(b"https://www.example.org/\"", "https://www.example.org/\"")
+                    .end(),
+                );
+            }
+        }
+    }
+    sent.push(get(0, "/httpd/slow/", None, 200).end());
+    sent.push(get(0, "/nobody/", None, 502).end());
+    for number in 0..3 {
+        let mut leaving = get(number, "/hung/", None, 499).end();
+        leaving.way = Way::Leaving;
+        sent.push(leaving);
+    }
     sent
 }
 
@@ -393,6 +490,19 @@ fn odd_requests(first: usize) -> Vec<Sent> {
         get(first + 1, "/n/", None, 200)
             .agent(long.as_bytes(), &long)
             .end(),
+        // Longer than Nginx has room for: it reads no further.
+        get(first + 1, "/n/", None, 400)
+            .header("User-Agent", &[b'x'; 20_000])
+            .end(),
+        line(
+            format!("GET /{} HTTP/1.1", "x".repeat(20_000)).as_bytes(),
+            "GET",
+            &format!("/{}", "x".repeat(BUFFER_BYTES - "GET /".len())),
+            None,
+            None,
+            414,
+        )
+        .end(),
         get(first + 2, "/n/", Some("?=&;"), 200).end(),
         get(first + 3, "/n/", Some(&long), 200).end(),
         get(first + 4, "/n/#", None, 200).end(),
@@ -506,228 +616,18 @@ fn odd_requests(first: usize) -> Vec<Sent> {
     ];
     // Bytes on the wrong port.
     sent.push(Sent {
-        over_tls: false,
-        to_tls: false,
+        way: Way::Plain,
         ..no_request(tls_hello, 400)
     });
     sent.push(Sent {
-        over_tls: false,
+        way: Way::PlainToTls,
         ..get(first + 5, "/plain/", None, 400).end()
     });
     sent.push(Sent {
-        over_tls: false,
-        to_tls: false,
+        way: Way::Plain,
         ..get(first + 6, "/plain/", None, 204)
             .agent(b"curl/8.5.0", "curl/8.5.0")
             .end()
     });
     sent
-}
-
-/// The port, or any free one where others use it.
-fn port(wanted: u16) -> u16 {
-    let listener =
-        TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
-    listener.unwrap().local_addr().unwrap().port()
-}
-
-/// Nginx at work; it ends with the test.
-struct Server {
-    child: Option<Child>,
-    tls_port: u16,
-    plain_port: u16,
-}
-
-impl Server {
-    fn start(place: &Place) -> Self {
-        let (tls_port, plain_port) = (port(TLS_PORT), port(PLAIN_PORT));
-        let conf = CONF
-            .replace('@', &place.path("").display().to_string())
-            .replace("TLS", &tls_port.to_string())
-            .replace("PLAIN", &plain_port.to_string());
-        let conf = place.write("nginx.conf", conf);
-        let mut openssl = place.program("openssl");
-        openssl.args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=localhost",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "cert.pem",
-        ]);
-        assert_eq!(end(openssl.spawn().unwrap()).code, 0);
-        let mut nginx = place.program(program("nginx"));
-        nginx
-            .arg("-p")
-            .arg(place.path(""))
-            .arg("-c")
-            .arg(&conf)
-            .arg("-e")
-            .arg(place.path("error.log"));
-        let mut server = Self {
-            child: Some(nginx.spawn().unwrap()),
-            tls_port,
-            plain_port,
-        };
-        wait_for("Nginx", || {
-            let ended = server.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "{}",
-                std::fs::read_to_string(place.path("error.log")).unwrap_or_default()
-            );
-            TcpStream::connect(("127.0.0.1", plain_port)).ok()
-        });
-        server
-    }
-
-    /// Lets it finish what it has, and checks that it ended well.
-    fn stop(mut self) {
-        let child = self.child.take().unwrap();
-        signal("QUIT", child.id());
-        let run = end(child);
-        assert_eq!(run.code, 0, "{run:#?}");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-/// Debian keeps servers where only root looks for them.
-fn program(name: &str) -> PathBuf {
-    let in_sbin = Path::new("/usr/sbin").join(name);
-    if in_sbin.exists() {
-        in_sbin
-    } else {
-        name.into()
-    }
-}
-
-/// Sends all, one after the other, so that they are logged in this order; gives the status of each answer.
-fn send(place: &Place, server: &Server, requests: &[Sent]) -> Vec<Option<i64>> {
-    let mut script = String::new();
-    for sent in requests {
-        let kind = if sent.over_tls { "tls" } else { "plain" };
-        let port = if sent.to_tls {
-            server.tls_port
-        } else {
-            server.plain_port
-        };
-        write!(script, "{kind} {port} ").unwrap();
-        sent.bytes
-            .iter()
-            .for_each(|byte| write!(script, "{byte:02x}").unwrap());
-        script.push('\n');
-    }
-    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/client.py");
-    let mut child = place
-        .program("python3")
-        .arg(client.canonicalize().unwrap())
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || input.write_all(script.as_bytes()));
-    let run = end(child);
-    assert_eq!(run.code, 0, "{run:#?}");
-    writer.join().unwrap().unwrap();
-    let statuses = run.stdout.lines().map(|answer| {
-        let bytes: Vec<u8> = (0..answer.len() / 2)
-            .map(|at| u8::from_str_radix(&answer[2 * at..2 * at + 2], 16).unwrap())
-            .collect();
-        String::from_utf8_lossy(&bytes)
-            .strip_prefix("HTTP/1.1 ")
-            .and_then(|rest| rest.get(..3)?.parse().ok())
-    });
-    statuses.collect()
-}
-
-const ROWS: &str = "select request_method, path, args, server_protocol, status, http_referer, http_user_agent, remote_user, client, server_port \
-                    from requests order by line_offset";
-
-/// The rows of one log, and that every line of it is accounted for.
-#[track_caller]
-fn rows(place: &Place, log: &str, format: &[&str], port: u16, lines: usize) -> Vec<Value> {
-    let port = port.to_string();
-    let run = place.floodmark(
-        &[
-            &[
-                "sql",
-                "--from",
-                log,
-                "-o",
-                "json",
-                "--keep-secrets",
-                "--port",
-                &port,
-                ROWS,
-            ],
-            format,
-        ]
-        .concat(),
-    );
-    let account = format!("\n{lines} lines = {lines} requests + 0 rejects + 0 blank\n");
-    assert!(run.stderr.contains(&account), "{log}: {}", run.stderr);
-    serde_json::from_str(&run.done()).unwrap()
-}
-
-#[test]
-fn each_request_is_a_row_in_every_format() {
-    let place = Place::new();
-    let server = Server::start(&place);
-    let requests = requests();
-    let statuses = send(&place, &server, &requests);
-    let tls_port = server.tls_port;
-    server.stop();
-    let mut wrong = Vec::new();
-    for (sent, status) in requests.iter().zip(&statuses) {
-        if status.is_some_and(|status| status != sent.row.status) {
-            wrong.push(format!("{}: answered with {status:?}", shown(sent)));
-        }
-    }
-    for log in LOGS {
-        for told in [&[][..], &["--nginx-conf", "nginx.conf"]] {
-            let rows = rows(&place, log, told, tls_port, requests.len());
-            for (sent, row) in requests.iter().zip(&rows) {
-                let expected = match (log, told) {
-                    ("json.log", []) => sent.row.clone().in_json().in_text(),
-                    ("json.log", _) => sent.row.clone().in_json(),
-                    _ => sent.row.clone().in_text(),
-                };
-                let found = Row::of(row);
-                if found != expected {
-                    wrong.push(format!(
-                        "{log} {told:?}: {}\n  expected {expected:?}\n     found {found:?}",
-                        shown(sent)
-                    ));
-                }
-                assert_eq!(row["client"], "127.0.0.1", "{log}: {row}");
-            }
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} requests are wrong:\n{}",
-        wrong.len(),
-        requests.len(),
-        wrong.join("\n")
-    );
-}
-
-fn shown(sent: &Sent) -> String {
-    let bytes = &sent.bytes[..sent.bytes.len().min(300)];
-    bytes.escape_ascii().to_string()
 }
