@@ -146,7 +146,9 @@ fn nginx_conf(data: &[u8]) {
     match NginxConf::parse(text) {
         Err(error) => assert!(is_printable(&error.to_string())),
         Ok(conf) => {
-            for text in conf.formats.values() {
+            let logs = conf.logs(None);
+            let formats = logs.iter().flat_map(|log| &log.formats);
+            for text in formats.filter_map(|format| format.text.as_deref()) {
                 if let Err(error) = CompiledFormat::compile(text) {
                     assert!(!error.to_string().is_empty());
                 }
