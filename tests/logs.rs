@@ -25,6 +25,7 @@ pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
     .unwrap();
     let settings = Arc::new(LogSettings {
         format: CompiledFormat::compile(format).unwrap(),
+        further: Vec::new(),
         server_port: 443,
         server_name: None,
         trust: Trust::default(),
