@@ -23,6 +23,7 @@ impl LogInFolder {
         std::fs::write(folder.path().join("access.log"), &log).expect("room for the log");
         let settings = Arc::new(LogSettings {
             format: CompiledFormat::preset("combined").expect("a preset"),
+            further: Vec::new(),
             server_port: 443,
             server_name: None,
             trust: Trust::default(),
@@ -40,11 +41,7 @@ impl LogInFolder {
     }
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
-        self.settings
-            .format
-            .variables()
-            .iter()
-            .map(|variable| variable.name.as_str())
+        self.settings.variables()
     }
 
     pub(crate) fn files(&self) -> Vec<LogFile> {

@@ -30,6 +30,7 @@ pub(crate) async fn engine_with(logs: &Path, format: &str, options: &EngineOptio
     .unwrap();
     let settings = Arc::new(LogSettings {
         format: CompiledFormat::compile(format).unwrap(),
+        further: Vec::new(),
         server_port: 443,
         server_name: None,
         trust: Trust::default(),

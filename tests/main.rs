@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_question;
 mod command;
 mod evaluation;
+mod formats;
 mod lake;
 mod logs;
 mod nginx_conf;

@@ -1,11 +1,14 @@
 //! The account of lines: what was read, what became of it, and whether that fails the run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use floodmark_ingest::Tally;
+use chrono::DateTime;
+use floodmark_ingest::{FormatLines, Tally};
 use floodmark_source::{Outcome as FileOutcome, Reading};
 
 use crate::Outcome;
+use crate::formats::shown;
 use crate::logs::Logs;
 use crate::plan::{FailOn, Plan};
 use crate::say::{counted, number};
@@ -40,12 +43,80 @@ pub(crate) fn say(plan: &Plan, logs: &Logs, tally: &Tally) {
             logs.named(&first.file),
         ));
     }
+    for change in changes(plan, logs, tally) {
+        plan.voice.notice(&change);
+    }
     if tally.out_of_range > 0 {
         plan.voice.notice(&format!(
             "{} did not fit their column and are NULL",
             counted(tally.out_of_range, "value"),
         ));
     }
+}
+
+/// Files with lines of several formats that are named one by one.
+const CHANGES_MAX: usize = 5;
+
+/// Which files hold lines of more than one format: how many of each, and where they begin.
+pub(crate) fn changes(plan: &Plan, logs: &Logs, tally: &Tally) -> Vec<String> {
+    let mut files: BTreeMap<&str, Vec<(usize, FormatLines)>> = BTreeMap::new();
+    for ((file, format), lines) in &tally.formats {
+        files.entry(file).or_default().push((*format, *lines));
+    }
+    files.retain(|_, formats| formats.len() > 1);
+    let more = files.len().saturating_sub(CHANGES_MAX);
+    let mut changes: Vec<String> = files
+        .into_iter()
+        .take(CHANGES_MAX)
+        .map(|(file, formats)| change(plan, logs, file, formats))
+        .collect();
+    if more > 0 {
+        changes.push(format!(
+            "and {} with lines of more than one format",
+            counted(more as u64, "file")
+        ));
+    }
+    changes
+}
+
+/// What formats one file holds lines of.
+fn change(plan: &Plan, logs: &Logs, file: &str, mut formats: Vec<(usize, FormatLines)>) -> String {
+    formats.sort_by_key(|(_, lines)| lines.first_offset);
+    let name = |format: usize| {
+        let settings = logs.settings_of(file);
+        let format = settings.and_then(|settings| settings.formats().nth(format));
+        format.map_or_else(String::new, |format| format!("`{}`", shown(format)))
+    };
+    let read: Vec<String> = formats
+        .iter()
+        .map(|(format, lines)| {
+            format!("{} read by {}", counted(lines.count, "line"), name(*format))
+        })
+        .collect();
+    let begins: Vec<String> = formats
+        .windows(2)
+        .map(|pair| {
+            let (before, (format, lines)) = (pair[0].1, pair[1]);
+            let time = lines
+                .first_time_us
+                .and_then(DateTime::from_timestamp_micros);
+            let time = time.map_or_else(String::new, |time| {
+                let time = time.with_timezone(&plan.tz);
+                time.format(", %Y-%m-%d %H:%M:%S %Z").to_string()
+            });
+            let (name, offset) = (name(format), number(lines.first_offset));
+            match before.last_offset < lines.first_offset {
+                true => format!("it changes to {name} at byte {offset}{time}"),
+                false => format!("{name} is mixed in from byte {offset}{time} on"),
+            }
+        })
+        .collect();
+    format!(
+        "{}: {}; {}",
+        logs.named(file),
+        read.join(", "),
+        begins.join("; ")
+    )
 }
 
 /// Says what each file is to the lake; gives the number of those that could not be read.

@@ -48,9 +48,10 @@ pub(crate) struct Shared {
     /// Folder of the lake, or s3://BUCKET/PREFIX if built with S3 [default: $XDG_DATA_HOME/floodmark/lake]
     #[arg(long, global = true, value_name = "URI", env = "FLOODMARK_LAKE")]
     pub(crate) lake: Option<PathBuf>,
-    /// How lines are written: a preset's name, or the text of an Nginx log_format [default: detected]
+    /// How lines are written: a preset's name, or the text of an Nginx log_format; may be repeated, for logs with lines
+    /// of several formats [default: as nginx.conf says, else detected]
     #[arg(long, global = true, value_name = "NAME|TEXT")]
-    pub(crate) format: Option<String>,
+    pub(crate) format: Vec<String>,
     /// Nginx's configuration: which logs there are, and their formats [default: of logs that are named, an nginx.conf
     /// beside them; else /etc/nginx/nginx.conf]
     #[arg(long, global = true, value_name = "FILE")]

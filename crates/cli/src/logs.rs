@@ -7,22 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use floodmark_format::{AccessLog, CompiledFormat, Unlogged};
 use floodmark_ingest::{LogSettings, Trust};
-use floodmark_source::{DiscoverOptions, LogFile, Skipped, discover, discover_sets, sample};
+use floodmark_source::{DiscoverOptions, LogFile, Sample, Skipped, discover, discover_sets};
 
 use crate::account;
 use crate::conf::{Conf, KnownBy};
+use crate::formats::choose;
 use crate::plan::Plan;
 use crate::relay::Relay;
 use crate::say::counted;
-
-/// Bytes of a log from which its format is told.
-const SAMPLE_BYTES: usize = 256 << 10;
-
-/// What a line of a log looks like when nothing else is known: the format of an empty log.
-const FORMAT_OF_NOTHING: &str = "combined";
 
 /// Logs ready to be read.
 #[derive(Debug)]
@@ -47,10 +42,9 @@ pub(crate) struct ConfLogs {
 /// How standard input is read.
 #[derive(Debug)]
 pub(crate) enum Reads {
-    Once,
     /// It may be asked for again.
     Again,
-    /// Once, and no further once this is set.
+    /// Once, and no further than when this is set.
     UntilStopped(Arc<AtomicBool>),
 }
 
@@ -103,15 +97,16 @@ impl Logs {
             let known = conf
                 .as_ref()
                 .and_then(|(conf, known_by)| Some((conf, conf.log_of(&file, *known_by)?)));
-            let settings = match known {
-                Some((conf, (log, known_by))) => {
-                    if known_by == KnownBy::Path && plan.log_set.is_none() {
-                        file.log_set.clone_from(&log.path);
-                    }
-                    chosen.settings(plan, &file, Some((log, &conf.path)))?
+            let known = known.map(|(conf, (log, known_by))| {
+                if known_by == KnownBy::Path && plan.log_set.is_none() {
+                    file.log_set.clone_from(&log.path);
                 }
-                None => chosen.settings(plan, &file, None)?,
-            };
+                (log, conf.path.as_path())
+            });
+            let head = || stdin.as_ref()?.head(&file);
+            let settings = chosen
+                .settings(plan, &file, known, &head)
+                .map_err(|error| in_words_of(stdin.as_ref(), error))?;
             files.push((file, settings));
         }
         Ok(Self {
@@ -148,7 +143,8 @@ impl Logs {
         let mut files = Vec::new();
         for file in found.files {
             let log = logs.iter().find(|log| log.path == file.log_set);
-            match chosen.settings(plan, &file, log.map(|log| (log, conf.path.as_path()))) {
+            let known = log.map(|log| (log, conf.path.as_path()));
+            match chosen.settings(plan, &file, known, &|| None) {
                 Ok(settings) => files.push((file, settings)),
                 Err(error) => failures.push((file.log_set, format!("{error:#}"))),
             }
@@ -203,10 +199,14 @@ impl Logs {
 
     /// A message in which standard input is called `-`, by whatever path it is read.
     pub(crate) fn named(&self, message: &str) -> String {
-        match &self.stdin {
-            Some(stdin) => message.replace(&stdin.path.display().to_string(), "-"),
-            None => message.to_owned(),
-        }
+        named(self.stdin.as_ref(), message)
+    }
+
+    /// The settings of a file, by its path as it is shown.
+    pub(crate) fn settings_of(&self, path: &str) -> Option<&LogSettings> {
+        let mut files = self.files.iter();
+        let (_, settings) = files.find(|(file, _)| file.path.display().to_string() == path)?;
+        Some(settings)
     }
 
     /// Why standard input could not be read to its end.
@@ -219,8 +219,8 @@ impl Logs {
         let mut names: Vec<String> = self
             .files
             .iter()
-            .flat_map(|(_, settings)| settings.format.variables())
-            .map(|variable| variable.name.clone())
+            .flat_map(|(_, settings)| settings.variables())
+            .map(str::to_owned)
             .collect();
         names.sort_unstable();
         names.dedup();
@@ -247,11 +247,24 @@ fn head_parses(plan: &Plan, head: &[u8]) -> bool {
         .iter()
         .rposition(|&b| b == b'\n')
         .map_or(head, |end| &head[..=end]);
-    match &plan.format {
-        Some(format) => whole_lines
-            .split(|&b| b == b'\n')
-            .any(|line| !line.is_empty() && format.parse(line).is_ok()),
-        None => CompiledFormat::detect(whole_lines).is_some(),
+    match plan.formats.is_empty() {
+        true => CompiledFormat::detect(whole_lines).is_some(),
+        false => CompiledFormat::lines_read(&plan.formats, whole_lines).0 > 0,
+    }
+}
+
+fn named(stdin: Option<&Stdin>, message: &str) -> String {
+    match stdin {
+        Some(stdin) => message.replace(&stdin.path.display().to_string(), "-"),
+        None => message.to_owned(),
+    }
+}
+
+/// An error in which standard input is called `-`.
+fn in_words_of(stdin: Option<&Stdin>, error: anyhow::Error) -> anyhow::Error {
+    match stdin {
+        Some(_) => anyhow!(named(stdin, &format!("{error:#}"))),
+        None => error,
     }
 }
 
@@ -284,8 +297,8 @@ fn no_logs(plan: &Plan, conf: &Conf, unlogged: &[Unlogged]) -> String {
     )
 }
 
-/// What the settings of a log depend on: format, port, server name and trusted ranges.
-type Known = (String, u16, Option<String>, Vec<String>);
+/// What the settings of a log depend on: formats, port, server name and trusted ranges.
+type Known = (Vec<String>, u16, Option<String>, Vec<String>);
 
 /// The settings chosen so far, shared by the files for which they are the same.
 #[derive(Default)]
@@ -294,22 +307,25 @@ struct Choices {
 }
 
 impl Choices {
-    /// The settings of a file, and of what nginx.conf at a path says of it; said where they are new.
+    /// The settings of a file, and of what nginx.conf at a path says of it; said where they are new. `head` gives the
+    /// beginning of what cannot be read twice.
     fn settings(
         &mut self,
         plan: &Plan,
         file: &LogFile,
         known: Option<(&AccessLog, &Path)>,
+        head: &dyn Fn() -> Option<Sample>,
     ) -> Result<Arc<LogSettings>> {
-        let chosen = choose(plan, known, file)?;
+        let chosen = choose(plan, known, file, head)?;
         let server_port = match known.map(|(log, _)| log.ports.as_slice()) {
             Some([port]) => *port,
             _ => plan.port,
         };
         let server_name = known.and_then(|(log, _)| log.server_name.clone());
         let trusted = trusted(plan, known.map(|(log, _)| log));
+        let texts = chosen.iter().map(|chosen| chosen.format.text().to_owned());
         let key = (
-            chosen.format.text().to_owned(),
+            texts.collect(),
             server_port,
             server_name.clone(),
             trusted.clone(),
@@ -317,12 +333,17 @@ impl Choices {
         if let Some(settings) = self.settings.get(&key) {
             return Ok(Arc::clone(settings));
         }
-        plan.voice.notice(&format!(
-            "{}: format `{}`, {}",
-            file.log_set, chosen.name, chosen.reason
-        ));
+        for (place, chosen) in chosen.iter().enumerate() {
+            let label = if place == 0 { "format" } else { "and" };
+            plan.voice.notice(&format!(
+                "{}: {label} `{}`, {}",
+                file.log_set, chosen.name, chosen.reason
+            ));
+        }
+        let mut formats = chosen.into_iter().map(|chosen| chosen.format);
         let settings = Arc::new(LogSettings {
-            format: chosen.format,
+            format: formats.next().context("a log has a format")?,
+            further: formats.collect(),
             server_port: i32::from(server_port),
             server_name,
             trust: Trust::parse(&trusted)?,
@@ -340,92 +361,6 @@ fn trusted(plan: &Plan, log: Option<&AccessLog>) -> Vec<String> {
     plan.trust.iter().chain(of_log).cloned().collect()
 }
 
-struct Chosen {
-    format: CompiledFormat,
-    name: String,
-    reason: String,
-}
-
-/// `--format`, else what nginx.conf says of the log if that reads it, else what the lines look like.
-fn choose(plan: &Plan, known: Option<(&AccessLog, &Path)>, file: &LogFile) -> Result<Chosen> {
-    if let Some(format) = &plan.format {
-        return Ok(Chosen {
-            name: format.name().to_owned(),
-            format: format.clone(),
-            reason: "as given".to_owned(),
-        });
-    }
-    let sample = sample(file, SAMPLE_BYTES)?;
-    if let Some(chosen) = known.and_then(|(log, conf)| told(plan, log, conf, &sample)) {
-        return Ok(chosen);
-    }
-    if sample.is_empty() {
-        let format = CompiledFormat::preset(FORMAT_OF_NOTHING).context("the preset is there")?;
-        return Ok(Chosen {
-            name: FORMAT_OF_NOTHING.to_owned(),
-            format,
-            reason: "taken for granted, as there is no line to tell it by".to_owned(),
-        });
-    }
-    match CompiledFormat::detect(&sample) {
-        Some(detected) if detected.matched * 2 > detected.lines => Ok(Chosen {
-            name: detected.format.name().to_owned(),
-            reason: format!(
-                "detected: it reads {} of the first {}",
-                detected.matched,
-                counted(detected.lines as u64, "line"),
-            ),
-            format: detected.format,
-        }),
-        _ => bail!(
-            "no known format reads most of `{}`\nhint: give it as Nginx's `log_format` has it, such as `--format '$remote_addr [$time_local] \"$request\" $status'`, or one of: {}",
-            file.path.display(),
-            CompiledFormat::preset_names().join(", "),
-        ),
-    }
-}
-
-/// The format of nginx.conf that reads most of the sample, if it reads more than half.
-fn told(plan: &Plan, log: &AccessLog, conf: &Path, sample: &[u8]) -> Option<Chosen> {
-    let mut best: Option<(usize, Chosen)> = None;
-    for format in &log.formats {
-        let Some(text) = &format.text else {
-            continue;
-        };
-        let compiled = match CompiledFormat::compile(text) {
-            Ok(compiled) => compiled,
-            Err(error) => {
-                let name = &format.name;
-                let conf = conf.display();
-                plan.voice
-                    .detail(&format!("`log_format {name}` of {conf}: {error}"));
-                continue;
-            }
-        };
-        let (read, all) = lines_read(&compiled, sample);
-        let is_most = best.as_ref().is_none_or(|(most, _)| read > *most);
-        if is_most && (read * 2 > all || all == 0) {
-            let chosen = Chosen {
-                format: compiled,
-                name: format.name.clone(),
-                reason: format!("from {}", conf.display()),
-            };
-            best = Some((read, chosen));
-        }
-    }
-    best.map(|(_, chosen)| chosen)
-}
-
-/// How many lines of the sample a format reads, and how many there are.
-fn lines_read(format: &CompiledFormat, sample: &[u8]) -> (usize, usize) {
-    let lines = sample
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty());
-    lines.fold((0, 0), |(read, all), line| {
-        (read + usize::from(format.parse(line).is_ok()), all + 1)
-    })
-}
-
 impl Stdin {
     /// `None` if it can be read as it is.
     fn open(plan: &Plan, reads: &Reads) -> Result<Option<Self>> {
@@ -435,7 +370,7 @@ impl Stdin {
             stdin.path = relay.path();
             stdin.relay = Some(relay);
         }
-        if matches!(reads, Reads::Again) || plan.format.is_none() {
+        if matches!(reads, Reads::Again) || plan.formats.is_empty() {
             let spool = match &stdin.relay {
                 Some(relay) => {
                     spooled(File::open(relay.path()).context("cannot read standard input")?)?
@@ -446,6 +381,13 @@ impl Stdin {
             stdin._spool = Some(spool);
         }
         Ok((!stdin.path.as_os_str().is_empty()).then_some(stdin))
+    }
+
+    /// The beginning of `file`, if it is standard input and is passed on as it comes.
+    fn head(&self, file: &LogFile) -> Option<Sample> {
+        let relay = self.relay.as_ref()?;
+        let is_passed_on = file.path == self.path && self._spool.is_none();
+        is_passed_on.then(|| relay.head())
     }
 
     fn in_place_of(&self, argument: &str) -> String {

@@ -4,6 +4,7 @@ mod account;
 mod args;
 mod commands;
 mod conf;
+mod formats;
 mod logs;
 mod out;
 mod plan;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use floodmark_format::CompiledFormat;
+use floodmark_format::{CompiledFormat, FORMATS_MAX};
 use floodmark_ingest::{Secrets, Trust};
 use floodmark_query::EngineOptions;
 use floodmark_store::Location;
@@ -18,7 +18,8 @@ use crate::say::{Level, Voice};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) lake: PathBuf,
-    pub(crate) format: Option<CompiledFormat>,
+    /// Those of `--format`, in the order in which they are tried.
+    pub(crate) formats: Vec<CompiledFormat>,
     pub(crate) nginx_conf: Option<PathBuf>,
     pub(crate) nginx_prefix: Option<PathBuf>,
     pub(crate) port: u16,
@@ -46,11 +47,16 @@ pub(crate) enum FailOn {
 
 impl Plan {
     pub(crate) fn new(shared: &Shared) -> Result<Self> {
-        let format = shared
-            .format
-            .as_deref()
-            .map(|format| CompiledFormat::named(format).with_context(|| "`--format`"))
-            .transpose()?;
+        if shared.format.len() > FORMATS_MAX {
+            bail!(
+                "`--format`: expected at most {FORMATS_MAX}, found {}",
+                shared.format.len()
+            );
+        }
+        let formats = shared.format.iter();
+        let formats = formats
+            .map(|format| CompiledFormat::named(format).context("`--format`"))
+            .collect::<Result<_>>()?;
         let tz = shared.tz.parse().map_err(|_| {
             anyhow!(
                 "`--tz`: expected a zone such as `Europe/Berlin` or `UTC`, found `{}`",
@@ -70,7 +76,7 @@ impl Plan {
         Trust::parse(&shared.trust).context("`--trust`")?;
         Ok(Self {
             lake: shared.lake.clone().map_or_else(default_lake, Ok)?,
-            format,
+            formats,
             nginx_conf: shared.nginx_conf.clone(),
             nginx_prefix: shared.nginx_prefix.clone(),
             port: shared.port,

@@ -277,9 +277,32 @@ impl CompiledFormat {
         detect::detect(sample)
     }
 
+    /// The formats that read `sample` together, [`FORMATS_MAX`](crate::FORMATS_MAX) at most: the one that reads
+    /// most lines comes first. A line is counted once: for the format of `known` that reads most lines of all, then for
+    /// the other ones of `known`, then for what has to be detected. A further format is detected only by some lines, and if it reads most of those that
+    /// are left. Empty if no line is read.
+    pub fn detect_all(sample: &[u8], known: &[Self]) -> Vec<Detected> {
+        detect::detect_all(sample, known)
+    }
+
+    /// The formats that [`CompiledFormat::detect`] knows of and that read lines of `sample`, the best first. Each is
+    /// counted by itself. One that has no name is among them only if it reads more lines than any that has.
+    pub fn rank(sample: &[u8]) -> Vec<Detected> {
+        detect::rank(sample)
+    }
+
+    /// How many lines of `sample` one of these formats reads, of how many that are not blank.
+    pub fn lines_read(formats: &[Self], sample: &[u8]) -> (usize, usize) {
+        detect::lines_read(formats, sample)
+    }
+
     /// The preset's name, or `custom`.
     pub fn name(&self) -> &str {
         self.name
+    }
+
+    pub(crate) fn is_custom(&self) -> bool {
+        self.name == CUSTOM
     }
 
     /// The format's text, from which [`CompiledFormat::compile`] makes the same format again.
@@ -303,8 +326,8 @@ impl CompiledFormat {
     }
 
     /// Parses one line, without its newline, into `hit`, whose values it replaces. Allocates nothing if `hit` has
-    /// been used with this format before. A carriage return at the end and a byte order mark at the start are
-    /// left off.
+    /// been used with this format before. A carriage return at the end, and a byte order mark or NULs at the
+    /// start, are left off.
     ///
     /// # Errors
     ///
@@ -322,6 +345,11 @@ impl CompiledFormat {
         let text = line.strip_suffix(b"\r").unwrap_or(line);
         let (text, mark_bytes) = match text {
             [0xEF, 0xBB, 0xBF, rest @ ..] => (rest, 3),
+            // The hole that truncation leaves under a server that writes on at its old offset.
+            [0, ..] => {
+                let hole = text.iter().take_while(|byte| **byte == 0).count();
+                (&text[hole..], u32::try_from(hole).unwrap_or(u32::MAX))
+            }
             _ => (text, 0),
         };
         let parsed = match &self.reader {

@@ -54,7 +54,7 @@ mod time_pattern;
 mod tomcat;
 mod variable;
 
-pub use detect::Detected;
+pub use detect::{Detected, FORMATS_MAX};
 pub use error::{FormatError, LineError, LineErrorKind};
 pub use escape::{Escape, unescape};
 pub use format::{CompiledFormat, Layer};

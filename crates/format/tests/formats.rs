@@ -303,3 +303,100 @@ fn what_no_format_reads_is_not_detected() {
     assert!(CompiledFormat::detect(b"").is_none());
     assert!(CompiledFormat::detect(b"hello\nworld\n").is_none());
 }
+
+/// The formats found in a sample, each with the lines that it reads of those left.
+#[track_caller]
+fn check_all(sample: &str, known: &[&str], expected: &[(&str, usize)]) {
+    let known: Vec<CompiledFormat> = known
+        .iter()
+        .map(|name| CompiledFormat::named(name).expect("a format"))
+        .collect();
+    let found = CompiledFormat::detect_all(sample.as_bytes(), &known);
+    let found: Vec<(&str, usize)> = found
+        .iter()
+        .map(|found| (found.format.name(), found.matched))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+const COMMON: &str = r#"192.0.2.1 - - [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 5"#;
+const OTHER: &str = r#"{"time_local":"10/Jun/2024:06:13:21 +0000","status":200}"#;
+
+fn repeated(lines: &[(&str, usize)]) -> String {
+    let lines = lines.iter();
+    lines
+        .map(|(line, times)| format!("{line}\n").repeat(*times))
+        .collect()
+}
+
+#[test]
+fn all_formats_of_a_sample_are_detected() {
+    check_all("", &[], &[]);
+    check_all("hello\nworld\n", &["main"], &[]);
+    check_all(
+        &repeated(&[(COMMON, 5), (COMBINED, 9), ("rubbish", 2)]),
+        &[],
+        &[("combined", 9), ("common", 5)],
+    );
+    check_all(
+        &repeated(&[(OTHER, 4), (COMMON, 5), (COMBINED, 9)]),
+        &[],
+        &[("combined", 9), ("common", 5), ("json", 4)],
+    );
+}
+
+#[test]
+fn a_few_odd_lines_are_no_format() {
+    // Cut after the size, a line of one format looks like a whole one of another.
+    check_all(
+        &repeated(&[(COMBINED, 90), (COMMON, 2)]),
+        &[],
+        &[("combined", 90)],
+    );
+    check_all(
+        &repeated(&[(COMBINED, 90), (COMMON, 3), ("rubbish", 3)]),
+        &[],
+        &[("combined", 90)],
+    );
+}
+
+#[test]
+fn known_formats_come_before_detected_ones() {
+    check_all(
+        &repeated(&[(COMMON, 5), (COMBINED, 1), (OTHER, 3)]),
+        &["main", "combined", "common"],
+        &[("common", 5), ("json", 3), ("combined", 1)],
+    );
+}
+
+#[test]
+fn formats_are_ranked_by_the_lines_that_each_reads() {
+    let sample = repeated(&[(COMMON, 5), (COMBINED, 9), (OTHER, 2)]);
+    let ranked = CompiledFormat::rank(sample.as_bytes());
+    let ranked: Vec<(&str, usize)> = ranked
+        .iter()
+        .map(|found| (found.format.name(), found.matched))
+        .collect();
+    assert_eq!(ranked[..2], [("combined", 9), ("common", 5)]);
+    assert!(ranked.contains(&("json", 2)), "{ranked:?}");
+    assert!(CompiledFormat::rank(b"hello\n").is_empty());
+}
+
+#[test]
+fn what_a_client_sends_does_not_change_the_format_of_its_line() {
+    // A line of each format, with as much of another one as a client can get into it.
+    let agents = [
+        OTHER.replace('"', "\\x22"),
+        r"x\x22 \x22192.0.2.1\x22".to_owned(),
+        format!("{COMMON} "),
+    ];
+    let combined = CompiledFormat::named("combined").expect("a preset");
+    for agent in agents.map(|agent| agent.replace('"', "\\x22")) {
+        let line = COMBINED.replace("curl/8", &agent);
+        assert!(combined.parse(line.as_bytes()).is_ok(), "{line}");
+        for name in ["common", "main", "json", "ltsv", "vhost_combined"] {
+            let other = CompiledFormat::named(name).expect("a preset");
+            assert!(other.parse(line.as_bytes()).is_err(), "{name}: {line}");
+        }
+    }
+}

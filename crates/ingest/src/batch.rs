@@ -182,6 +182,9 @@ impl TextBuilder {
 
     /// A value of the block; gives its code where values have one.
     pub(crate) fn logged(&mut self, raw: &[u8], texts: &Texts<'_>, field: Field) -> Option<Logged> {
+        if let Some(text) = texts.foreign(raw, field) {
+            return Some(self.foreign(&text));
+        }
         match self {
             Self::Views(builder) => {
                 match texts.converted(raw, field) {
@@ -197,6 +200,25 @@ impl TextBuilder {
                 builder.push(logged.code);
                 Some(logged)
             }
+        }
+    }
+
+    /// The text of a value whose bytes stand for another text elsewhere in the column.
+    fn foreign(&mut self, text: &str) -> Logged {
+        let code = match self {
+            Self::Views(builder) => {
+                builder.owned(text);
+                0
+            }
+            Self::Codes(builder) => {
+                let code = builder.dictionary.converted(text);
+                builder.push(code);
+                code
+            }
+        };
+        Logged {
+            code,
+            is_text: false,
         }
     }
 

@@ -146,7 +146,8 @@ impl Dictionary {
         entry
     }
 
-    fn converted(&mut self, text: &str) -> u32 {
+    /// The code of a text that is asked for by itself, whatever was logged for it.
+    pub(crate) fn converted(&mut self, text: &str) -> u32 {
         let hash = hash_of(&self.hasher, text.as_bytes());
         let (bytes, texts) = (&self.bytes, &self.texts);
         let is_equal = |code: &u32| texts[*code as usize].of(bytes) == text.as_bytes();

@@ -17,6 +17,7 @@ mod client;
 mod columns;
 mod dictionary;
 mod intake;
+mod nuls;
 mod recipe;
 mod relay;
 mod rows;
@@ -33,11 +34,12 @@ pub use floodmark_traffic::row::RULES_VERSION;
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
 pub use dictionary::Dictionary;
 pub use intake::Intake;
+pub use nuls::{NUL_BYTES, UTF_16};
 pub use recipe::{LogSettings, Secrets};
 pub use rows::{LINE_TOO_LONG, LineBatch};
 pub use scratch::{Scratch, TextAs};
 pub use secrets::{REDACTED, redact};
-pub use tally::{REJECT_SAMPLES_MAX, RejectSample, Rejects, Tally};
+pub use tally::{FormatLines, REJECT_SAMPLES_MAX, RejectSample, Rejects, Tally};
 
 /// What can go wrong on the way from a block to a batch.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use floodmark_format::{CompiledFormat, Escape};
+use floodmark_format::CompiledFormat;
 
 use crate::batch::{CodeBuilder, ColumnBuilder, TextBuilder, UsualBuilder, Value};
 use crate::client::Trust;
@@ -17,6 +17,8 @@ use crate::texts::Field;
 pub struct LogSettings {
     /// How its lines are written.
     pub format: CompiledFormat,
+    /// How those are written that `format` does not read; tried in this order.
+    pub further: Vec<CompiledFormat>,
     /// The port of rows whose line does not say.
     pub server_port: i32,
     /// The server name of rows whose line does not say.
@@ -25,6 +27,19 @@ pub struct LogSettings {
     pub trust: Trust,
     /// Whether secret values are replaced ([`crate::redact`]).
     pub secrets: Secrets,
+}
+
+impl LogSettings {
+    /// All formats of the log, in the order in which they are tried.
+    pub fn formats(&self) -> impl Iterator<Item = &CompiledFormat> {
+        std::iter::once(&self.format).chain(&self.further)
+    }
+
+    /// The names of the variables of all formats; one may come more than once.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let variables = self.formats().flat_map(CompiledFormat::variables);
+        variables.map(|variable| variable.name.as_str())
+    }
 }
 
 /// What happens to secret values in request targets, referrers and rejected lines.
@@ -41,15 +56,25 @@ pub enum Secrets {
 #[derive(Debug)]
 pub(crate) struct Recipe {
     pub(crate) settings: LogSettings,
-    pub(crate) fills: Vec<Fill>,
-    /// Columns that a request row has a value of its own for, without the judged ones.
-    pub(crate) filled: Vec<usize>,
+    /// One for each format, in the order in which they are tried.
+    pub(crate) ways: Vec<Way>,
+    /// The value that nearly every row has in a column, of whatever format its line is.
+    usual: Vec<Option<Value>>,
     pub(crate) judged: JudgedColumns,
-    pub(crate) slots: Slots,
     /// Places of `client` and `remote_addr` where they are the same, as no proxy is trusted.
     pub(crate) twins: Option<(usize, usize)>,
     /// Whether a column asks for what the row shows of its sender.
     pub(crate) needs_bot: bool,
+}
+
+/// How lines of one format fill the columns.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) format: CompiledFormat,
+    pub(crate) fills: Vec<Fill>,
+    /// Columns that a request row has a value of its own for, without the judged ones.
+    pub(crate) filled: Vec<usize>,
+    pub(crate) slots: Slots,
 }
 
 /// Columns of texts that are judged as well as stored.
@@ -92,48 +117,50 @@ pub(crate) enum Absent {
 
 impl Recipe {
     pub(crate) fn new(settings: LogSettings, schema: &LineSchema) -> Self {
-        let slot_of = |name: &str| {
-            settings
-                .format
-                .variables()
-                .iter()
-                .position(|variable| variable.name == name)
-        };
         let columns = schema.columns();
         let place_of = |name: &str| columns.iter().position(|column| column.name == name);
         let twins = place_of("client")
             .zip(place_of("remote_addr"))
             .filter(|_| settings.trust.is_empty());
-        let mut fills: Vec<Fill> = columns
-            .iter()
-            .map(|column| Fill::new(column, slot_of(&column.name)))
-            .collect();
-        if let Some((client, _)) = twins {
-            fills[client] = Fill::Null;
-        }
         let judged = JudgedColumns {
             agent: place_of("http_user_agent"),
             path: place_of("path"),
             args: place_of("args"),
         };
+        let mut ways: Vec<Way> = settings
+            .formats()
+            .map(|format| Way::new(format, columns, twins))
+            .collect();
+        let of_all = |at: usize| {
+            let (first, further) = ways.split_first()?;
+            let usual = usual_of(&first.fills[at], &first.format, &settings)?;
+            further
+                .iter()
+                .all(|way| {
+                    usual_of(&way.fills[at], &way.format, &settings).as_ref() == Some(&usual)
+                })
+                .then_some(usual)
+        };
+        let usual: Vec<Option<Value>> = (0..columns.len()).map(of_all).collect();
         let judged_places = [judged.agent, judged.path, judged.args];
+        for way in &mut ways {
+            let has_own = |&at: &usize| match &way.fills[at] {
+                Fill::From(Origin::Source) => false,
+                fill => !(fill.is_usual() && usual[at].is_some()),
+            };
+            way.filled = (0..columns.len())
+                .filter(has_own)
+                .filter(|&at| !judged_places.contains(&Some(at)))
+                .collect();
+        }
         Self {
-            filled: (0..fills.len())
-                .filter(|&at| !fills[at].is_usual() && !judged_places.contains(&Some(at)))
-                .collect(),
-            slots: Slots {
-                agent: slot_of("http_user_agent"),
-                status: slot_of("status"),
-                stamp: slot_of("time_local"),
-                remote_addr: slot_of("remote_addr"),
-                forwarded: slot_of("http_x_forwarded_for"),
-            },
             needs_bot: columns
                 .iter()
                 .any(|column| matches!(column.origin, Origin::Bot | Origin::BotRule)),
+            ways,
+            usual,
             judged,
             twins,
-            fills,
             settings,
         }
     }
@@ -146,12 +173,13 @@ impl Recipe {
         text_as: TextAs,
         scratch: &mut Scratch,
     ) -> Vec<ColumnBuilder> {
-        let columns = schema.columns().iter().zip(&self.fills);
+        let columns = schema.columns().iter().zip(&self.usual);
         columns
             .zip(&mut scratch.dictionaries)
-            .map(|((column, fill), dictionary)| {
-                if let Some(usual) = self.usual(fill) {
-                    return ColumnBuilder::Usual(UsualBuilder::new(column.column_type, usual));
+            .map(|((column, usual), dictionary)| {
+                if let Some(usual) = usual {
+                    let builder = UsualBuilder::new(column.column_type, usual.clone());
+                    return ColumnBuilder::Usual(builder);
                 }
                 match ColumnBuilder::new(column, rows) {
                     ColumnBuilder::Text(_)
@@ -166,31 +194,55 @@ impl Recipe {
             .collect()
     }
 
-    /// The value that nearly every row has in a column.
-    fn usual(&self, fill: &Fill) -> Option<Value> {
-        Some(match fill {
-            Fill::Null => Value::Null,
-            Fill::From(Origin::Kind) => Value::Text("request".into()),
-            Fill::From(Origin::Layer) => Value::Text(self.settings.format.layer().as_str().into()),
-            Fill::From(Origin::ServerPort) => Value::Small(self.settings.server_port),
-            Fill::From(Origin::ServerName) => match &self.settings.server_name {
-                Some(name) => Value::Text(name.clone().into()),
-                None => Value::Null,
-            },
-            Fill::From(Origin::TimeInferred) => Value::Flag(false),
-            Fill::From(Origin::BlankBefore) => Value::Count(0),
-            Fill::From(Origin::Reason | Origin::Raw | Origin::Request) => Value::Null,
-            _ => return None,
-        })
-    }
-
-    pub(crate) fn escape(&self) -> Escape {
-        self.settings.format.escape()
-    }
-
     pub(crate) fn redacts(&self) -> bool {
         self.settings.secrets == Secrets::Redact
     }
+}
+
+impl Way {
+    fn new(format: &CompiledFormat, columns: &[Column], twins: Option<(usize, usize)>) -> Self {
+        let slot_of = |name: &str| {
+            let mut variables = format.variables().iter();
+            variables.position(|variable| variable.name == name)
+        };
+        let mut fills: Vec<Fill> = columns
+            .iter()
+            .map(|column| Fill::new(column, slot_of(&column.name)))
+            .collect();
+        if let Some((client, _)) = twins {
+            fills[client] = Fill::Null;
+        }
+        Self {
+            format: format.clone(),
+            fills,
+            filled: Vec::new(),
+            slots: Slots {
+                agent: slot_of("http_user_agent"),
+                status: slot_of("status"),
+                stamp: slot_of("time_local"),
+                remote_addr: slot_of("remote_addr"),
+                forwarded: slot_of("http_x_forwarded_for"),
+            },
+        }
+    }
+}
+
+/// The value that nearly every row of a format has in a column.
+fn usual_of(fill: &Fill, format: &CompiledFormat, settings: &LogSettings) -> Option<Value> {
+    Some(match fill {
+        Fill::Null => Value::Null,
+        Fill::From(Origin::Kind) => Value::Text("request".into()),
+        Fill::From(Origin::Layer) => Value::Text(format.layer().as_str().into()),
+        Fill::From(Origin::ServerPort) => Value::Small(settings.server_port),
+        Fill::From(Origin::ServerName) => match &settings.server_name {
+            Some(name) => Value::Text(name.clone().into()),
+            None => Value::Null,
+        },
+        Fill::From(Origin::TimeInferred) => Value::Flag(false),
+        Fill::From(Origin::BlankBefore) => Value::Count(0),
+        Fill::From(Origin::Reason | Origin::Raw | Origin::Request) => Value::Null,
+        _ => return None,
+    })
 }
 
 impl Fill {

@@ -11,12 +11,14 @@ use memchr::memchr_iter;
 
 use crate::Error;
 use crate::batch::{Block, ColumnBuilder, TextBuilder, Value, finish};
+use crate::client::Trust;
 use crate::columns::{LineSchema, Origin};
-use crate::recipe::{Absent, Fill, Recipe};
+use crate::nuls::{NUL_BYTES, explained};
+use crate::recipe::{Absent, Fill, LogSettings, Recipe, Way};
 use crate::relay::{Heard, Teller};
 use crate::scratch::{Judgeable, Judged, Scratch, TextAs};
 use crate::secrets::redact;
-use crate::tally::{RejectSample, Tally};
+use crate::tally::{FormatLines, RejectSample, Tally};
 use crate::texts::{Field, Texts};
 use crate::zone::Zones;
 
@@ -63,7 +65,8 @@ pub(crate) fn parse_block(
     let block = Buffer::from_vec(bytes);
     let mut rows = Rows::new(layout, recipe, place, &block, times.0, scratch);
     rows.tally.bytes = block.len() as u64;
-    let mut hit = Hit::default();
+    // One for each format: lines of different ones may take turns.
+    let mut hits = vec![Hit::default(); recipe.ways.len()];
     let mut start = 0;
     for end in memchr_iter(b'\n', &block)
         .map(|at| at + 1)
@@ -72,7 +75,7 @@ pub(crate) fn parse_block(
         if start == end {
             continue;
         }
-        rows.line(start, end, &mut hit, &mut scratch.judged);
+        rows.line(start, end, &mut hits, &mut scratch.judged);
         start = end;
     }
     times.1.tell(rows.last_good_us);
@@ -94,9 +97,16 @@ pub(crate) fn long_line(
     rows.tally.bytes = line_bytes;
     rows.tally.lines = 1;
     let time_us = rows.time_of_reject(None);
+    let (reason, message) = match block.first() {
+        Some(0) => (NUL_BYTES, format!("a run of {line_bytes} NUL bytes")),
+        _ => (
+            LINE_TOO_LONG,
+            format!("a line of {line_bytes} bytes, longer than lines may be"),
+        ),
+    };
     rows.reject_row(&Reject {
-        reason: LINE_TOO_LONG,
-        message: format!("a line of {line_bytes} bytes, longer than lines may be"),
+        reason,
+        message,
         line: &block,
         offset: 0,
         line_bytes,
@@ -132,6 +142,8 @@ struct Rows<'block> {
     builders: Vec<ColumnBuilder>,
     rows: usize,
     tally: Tally,
+    /// What each format read, if there is more than one.
+    read_by: Vec<Option<FormatLines>>,
     last_good_us: Option<i64>,
     heard: Option<Heard>,
     blank: Blank,
@@ -147,9 +159,10 @@ impl<'block> Rows<'block> {
         heard: Heard,
         scratch: &mut Scratch,
     ) -> Self {
+        let escape = recipe.settings.format.escape();
         scratch.prepare(
             layout.schema.columns().len(),
-            (recipe.escape(), recipe.settings.secrets),
+            (escape, recipe.settings.secrets),
         );
         let rows_guess = block.len() / LINE_BYTES_GUESS + 16;
         Self {
@@ -158,12 +171,17 @@ impl<'block> Rows<'block> {
             texts: Texts {
                 base: block,
                 block_is_utf8: std::str::from_utf8(block).is_ok(),
-                escape: recipe.escape(),
+                escape,
+                is_foreign: false,
                 redacts: recipe.redacts(),
             },
             builders: recipe.builders(&layout.schema, rows_guess, layout.text_as, scratch),
             rows: 0,
             tally: Tally::default(),
+            read_by: match recipe.ways.len() {
+                1 => Vec::new(),
+                formats => vec![None; formats],
+            },
             last_good_us: None,
             heard: Some(heard),
             blank: Blank::default(),
@@ -178,6 +196,12 @@ impl<'block> Rows<'block> {
         scratch: &mut Scratch,
     ) -> Result<LineBatch, Error> {
         self.tally.zones = self.zones.into_counts();
+        for (format, lines) in self.read_by.iter().enumerate() {
+            if let Some(lines) = lines {
+                let file = self.place.file.clone();
+                self.tally.formats.insert((file, format), *lines);
+            }
+        }
         let block = Block {
             bytes: block,
             source: &self.place.source,
@@ -192,7 +216,7 @@ impl<'block> Rows<'block> {
         })
     }
 
-    fn line(&mut self, start: usize, end: usize, hit: &mut Hit<'block>, judged: &mut Judged) {
+    fn line(&mut self, start: usize, end: usize, hits: &mut [Hit<'block>], judged: &mut Judged) {
         let with_newline = &self.texts.base[start..end];
         let line = with_newline.strip_suffix(b"\n").unwrap_or(with_newline);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -203,22 +227,26 @@ impl<'block> Rows<'block> {
             self.blank.bytes += with_newline.len();
             return;
         }
-        match self.recipe.settings.format.parse_into(line, hit) {
-            Ok(()) => {
+        let recipe = self.recipe;
+        match read(&recipe.ways, line, hits) {
+            Ok(format) => {
+                let (way, hit) = (&recipe.ways[format], &hits[format]);
                 if let Some(time_us) = hit.time_us {
                     self.last_good_us = Some(time_us);
                     self.tally.saw_time(time_us);
                 }
-                let stamp = self
-                    .recipe
-                    .slots
-                    .stamp
-                    .and_then(|slot| *hit.values.get(slot)?);
-                if let Some(stamp) = stamp {
+                if let Some(stamp) = value_of(hit, way.slots.stamp) {
                     self.zones.count(stamp);
                 }
+                if let Some(read_by) = self.read_by.get_mut(format) {
+                    let offset = self.place.file_offset + start as u64;
+                    let one = FormatLines::one(offset, hit.time_us);
+                    read_by
+                        .get_or_insert(FormatLines { count: 0, ..one })
+                        .add(one);
+                }
                 self.tally.requests += 1;
-                self.request_row(start, end, hit, judged);
+                self.request_row(start, end, way, hit, judged);
             }
             Err(error) => self.bad_line(line, start, end, error),
         }
@@ -227,14 +255,18 @@ impl<'block> Rows<'block> {
 
     fn bad_line(&mut self, line: &[u8], start: usize, end: usize, error: LineError) {
         let time_us = self.time_of_reject(Some(end));
-        let reason = error.kind.reason();
+        let nuls = explained(line);
+        let reason = nuls
+            .as_ref()
+            .map_or_else(|| error.kind.reason(), |(reason, _)| *reason);
+        let message = match nuls {
+            _ if !self.tally.wants_sample(reason) => String::new(),
+            Some((_, message)) => message,
+            None => error.render(&self.recipe.settings.format, line),
+        };
         self.reject_row(&Reject {
             reason,
-            message: if self.tally.wants_sample(reason) {
-                error.render(&self.recipe.settings.format, line)
-            } else {
-                String::new()
-            },
+            message,
             line,
             offset: start,
             line_bytes: (end - start) as u64,
@@ -250,29 +282,34 @@ impl<'block> Rows<'block> {
             self.last_good_us = heard.wait();
         }
         self.last_good_us.or_else(|| {
-            let mut hit = Hit::default();
+            let ways = &self.recipe.ways;
+            let mut hits = vec![Hit::default(); ways.len()];
             self.texts.base[rest?..]
                 .split(|&b| b == b'\n')
                 .find_map(|line| {
-                    self.recipe
-                        .settings
-                        .format
-                        .parse_into(line, &mut hit)
-                        .ok()?;
-                    hit.time_us
+                    let format = read(ways, line, &mut hits).ok()?;
+                    hits[format].time_us
                 })
         })
     }
 
-    fn request_row(&mut self, start: usize, end: usize, hit: &Hit<'block>, judged: &mut Judged) {
-        let (recipe, texts) = (self.recipe, self.texts);
-        let variables = recipe.settings.format.variables();
-        let (bot, rule) = self.judge(hit, judged);
+    fn request_row(
+        &mut self,
+        start: usize,
+        end: usize,
+        way: &Way,
+        hit: &Hit<'block>,
+        judged: &mut Judged,
+    ) {
+        let texts = self.texts_of(way);
+        let recipe = self.recipe;
+        let variables = way.format.variables();
+        let (bot, rule) = self.judge(way, &texts, hit, judged);
         let (place, blank) = (self.place, &self.blank);
         let mut out_of_range = 0;
         let row = self.rows;
-        for &at in &recipe.filled {
-            match (&recipe.fills[at], &mut self.builders[at]) {
+        for &at in &way.filled {
+            match (&way.fills[at], &mut self.builders[at]) {
                 (
                     Fill::Slot {
                         slot,
@@ -297,9 +334,14 @@ impl<'block> Rows<'block> {
                     Origin::Protocol => put_text(builder, hit.request.protocol, &texts),
                     Origin::Bot => builder.one_of_few(bot),
                     Origin::BotRule if !rule.is_empty() => builder.one_of_few(rule),
-                    Origin::Client => put_client(builder, recipe, hit, &texts),
-                    _ => builder.null(),
+                    Origin::Client => {
+                        put_client(builder, &recipe.settings.trust, way, hit, &texts);
+                    }
+                    _ => put_setting(builder, *origin, way, &recipe.settings),
                 },
+                (Fill::From(Origin::ServerPort), ColumnBuilder::Small(builder)) => {
+                    builder.append_value(recipe.settings.server_port);
+                }
                 (Fill::From(Origin::Request), ColumnBuilder::Usual(builder)) => {
                     if let Some(raw) = hit.request.whole {
                         let text = texts.text(raw, Field::MayHoldSecret);
@@ -327,14 +369,29 @@ impl<'block> Rows<'block> {
         self.rows += 1;
     }
 
+    fn texts_of(&self, way: &Way) -> Texts<'block> {
+        let escape = way.format.escape();
+        Texts {
+            escape,
+            is_foreign: escape != self.texts.escape,
+            ..self.texts
+        }
+    }
+
     /// Fills the columns that are judged too, and gives the row's `bot` and `bot_rule`.
-    fn judge(&mut self, hit: &Hit<'block>, judged: &mut Judged) -> (&'static str, &'static str) {
-        let (columns, slots) = (&self.recipe.judged, &self.recipe.slots);
-        let escape = self.texts.escape;
+    fn judge(
+        &mut self,
+        way: &Way,
+        texts: &Texts<'block>,
+        hit: &Hit<'block>,
+        judged: &mut Judged,
+    ) -> (&'static str, &'static str) {
+        let (columns, slots) = (&self.recipe.judged, &way.slots);
+        let escape = texts.escape;
         let mut put = |at: Option<usize>, logged: Option<&'block [u8]>, field| {
             let code = match at.map(|at| &mut self.builders[at]) {
                 Some(ColumnBuilder::Text(builder)) => match logged {
-                    Some(logged) => builder.logged(logged, &self.texts, field),
+                    Some(logged) => builder.logged(logged, texts, field),
                     None => {
                         builder.null();
                         None
@@ -365,12 +422,20 @@ impl<'block> Rows<'block> {
         let recipe = self.recipe;
         let (place, blank) = (self.place, &self.blank);
         let row = self.rows;
-        for (fill, builder) in recipe.fills.iter().zip(&mut self.builders) {
+        // A line that no format reads counts as one of the first.
+        let way = &recipe.ways[0];
+        for (fill, builder) in way.fills.iter().zip(&mut self.builders) {
             let Fill::From(origin) = fill else {
                 builder.null();
                 continue;
             };
             match (origin, builder) {
+                (Origin::Layer | Origin::ServerName, ColumnBuilder::Text(builder)) => {
+                    put_setting(builder, *origin, way, &recipe.settings);
+                }
+                (Origin::ServerPort, ColumnBuilder::Small(builder)) => {
+                    builder.append_value(recipe.settings.server_port);
+                }
                 (Origin::Kind, ColumnBuilder::Usual(builder)) => {
                     builder.at(row, Value::Text("reject".into()));
                 }
@@ -412,6 +477,22 @@ impl<'block> Rows<'block> {
     }
 }
 
+/// The index of the first format that reads a line; what the first of all has against it, if none does.
+fn read<'line>(
+    ways: &[Way],
+    line: &'line [u8],
+    hits: &mut [Hit<'line>],
+) -> Result<usize, LineError> {
+    let mut first_error = None;
+    for (format, (way, hit)) in ways.iter().zip(hits).enumerate() {
+        match way.format.parse_into(line, hit) {
+            Ok(()) => return Ok(format),
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    Err(first_error.expect("a log has a format"))
+}
+
 fn offset_of(place: &Place, at: usize) -> i64 {
     i64::try_from(place.source_offset)
         .unwrap_or(i64::MAX)
@@ -435,12 +516,26 @@ fn put_text(builder: &mut TextBuilder, logged: Option<&[u8]>, texts: &Texts<'_>)
     }
 }
 
-fn put_client(builder: &mut TextBuilder, recipe: &Recipe, hit: &Hit<'_>, texts: &Texts<'_>) {
-    let remote_addr = value_of(hit, recipe.slots.remote_addr);
-    let trust = &recipe.settings.trust;
+/// What holds for all lines of a format, in a column that those of another have values of their own for.
+fn put_setting(builder: &mut TextBuilder, origin: Origin, way: &Way, settings: &LogSettings) {
+    match (origin, &settings.server_name) {
+        (Origin::Layer, _) => builder.one_of_few(way.format.layer().as_str()),
+        (Origin::ServerName, Some(name)) => builder.owned(name),
+        _ => builder.null(),
+    }
+}
+
+fn put_client(
+    builder: &mut TextBuilder,
+    trust: &Trust,
+    way: &Way,
+    hit: &Hit<'_>,
+    texts: &Texts<'_>,
+) {
+    let remote_addr = value_of(hit, way.slots.remote_addr);
     if !trust.is_empty()
         && let Some(raw) = remote_addr
-        && let Some(forwarded) = value_of(hit, recipe.slots.forwarded)
+        && let Some(forwarded) = value_of(hit, way.slots.forwarded)
         && let Some(client) = trust.client(raw, forwarded)
     {
         builder.owned(&IpAddr::to_string(&client));
@@ -487,8 +582,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::client::Trust;
-    use crate::recipe::{LogSettings, Secrets};
+    use crate::recipe::Secrets;
     use crate::relay::Chain;
 
     /// A thread's work on block after block of one log.
@@ -505,6 +599,7 @@ mod tests {
             let schema = LineSchema::new(names.map(|variable| variable.name.as_str()));
             let settings = LogSettings {
                 format,
+                further: Vec::new(),
                 server_port: 443,
                 server_name: None,
                 trust: Trust::default(),

@@ -57,6 +57,7 @@ impl Scratch {
             self.dictionaries
                 .iter_mut()
                 .for_each(Dictionary::forget_logged);
+            self.judged.forget_logged();
         }
     }
 }
@@ -74,6 +75,12 @@ impl Judged {
         self.agents.by_code.clear();
         self.paths.by_code.clear();
         self.args.by_code.clear();
+    }
+
+    fn forget_logged(&mut self) {
+        self.agents.by_bytes.clear();
+        self.paths.by_bytes.clear();
+        self.args.by_bytes.clear();
     }
 
     /// What the agent says of itself, and whether that is a probe.

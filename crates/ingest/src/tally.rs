@@ -22,6 +22,39 @@ pub struct Rejects {
     pub samples: Vec<RejectSample>,
 }
 
+/// Lines of one file that one of its formats read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormatLines {
+    /// How many.
+    pub count: u64,
+    /// Offset of the first one in the file, decompressed.
+    pub first_offset: u64,
+    /// Time of the first one, microseconds since the epoch, if its format has a time.
+    pub first_time_us: Option<i64>,
+    /// Offset of the last one in the file, decompressed.
+    pub last_offset: u64,
+}
+
+impl FormatLines {
+    pub(crate) fn one(offset: u64, time_us: Option<i64>) -> Self {
+        Self {
+            count: 1,
+            first_offset: offset,
+            first_time_us: time_us,
+            last_offset: offset,
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.count += other.count;
+        if other.first_offset < self.first_offset {
+            self.first_offset = other.first_offset;
+            self.first_time_us = other.first_time_us;
+        }
+        self.last_offset = self.last_offset.max(other.last_offset);
+    }
+}
+
 /// Samples kept for each reason.
 pub const REJECT_SAMPLES_MAX: usize = 3;
 
@@ -36,6 +69,9 @@ pub struct Tally {
     pub blank: u64,
     /// Lines that are a row of `rejects`, by reason.
     pub rejects: BTreeMap<&'static str, Rejects>,
+    /// Requests of the files whose logs have more than one format, by the file and the format's index in
+    /// [`LogSettings::formats`](crate::LogSettings::formats).
+    pub formats: BTreeMap<(String, usize), FormatLines>,
     /// Values that did not fit their column and are NULL.
     pub out_of_range: u64,
     /// Time of the earliest and the latest request, microseconds since the epoch.
@@ -62,6 +98,12 @@ impl Tally {
         self.bytes += other.bytes;
         for (zone, lines) in other.zones {
             *self.zones.entry(zone).or_default() += lines;
+        }
+        for (format, lines) in other.formats {
+            self.formats
+                .entry(format)
+                .and_modify(|ours| ours.add(lines))
+                .or_insert(lines);
         }
         for (reason, theirs) in other.rejects {
             let ours = self.rejects.entry(reason).or_default();

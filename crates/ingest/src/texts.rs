@@ -21,6 +21,8 @@ pub(crate) struct Texts<'block> {
     /// Where the whole block is UTF-8, so is each piece of it between ASCII delimiters.
     pub(crate) block_is_utf8: bool,
     pub(crate) escape: Escape,
+    /// Whether the dictionaries are of another escape: the same bytes may be another text there.
+    pub(crate) is_foreign: bool,
     pub(crate) redacts: bool,
 }
 
@@ -39,6 +41,12 @@ impl Texts<'_> {
             (None, Cow::Owned(text)) => Some(text),
             (None, Cow::Borrowed(_)) => None,
         }
+    }
+
+    /// The text of logged bytes that dictionaries and memories must not be asked for.
+    pub(crate) fn foreign(&self, logged: &[u8], field: Field) -> Option<String> {
+        // Without a backslash all escapes agree.
+        (self.is_foreign && memchr(b'\\', logged).is_some()).then(|| self.text(logged, field))
     }
 
     /// The text of logged bytes.

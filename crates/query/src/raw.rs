@@ -50,12 +50,8 @@ pub struct Seen {
 
 impl RawLines {
     pub(crate) fn new(logs: &RawLogs) -> Self {
-        let variables: Vec<String> = logs
-            .files
-            .iter()
-            .flat_map(|(_, settings)| settings.format.variables().iter().map(|v| v.name.clone()))
-            .collect();
-        let schema = LineSchema::new(variables.iter().map(String::as_str));
+        let settings = logs.files.iter().map(|(_, settings)| settings);
+        let schema = LineSchema::new(settings.flat_map(|settings| settings.variables()));
         Self {
             files: logs.files.iter().map(|(file, _)| file.clone()).collect(),
             settings: logs

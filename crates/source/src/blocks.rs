@@ -73,7 +73,8 @@ pub struct Block {
     pub bytes: Vec<u8>,
 }
 
-/// A line longer than [`BlockOptions::line_bytes_max`].
+/// A line longer than [`BlockOptions::line_bytes_max`]; or, where such a line begins with NULs, these alone: the hole
+/// that truncation leaves under a server that writes on at its old offset may be gigabytes, and a line follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LongLine {
     /// Its source.
@@ -84,7 +85,7 @@ pub struct LongLine {
     pub source_offset: u64,
     /// Its offset in the file, decompressed.
     pub file_offset: u64,
-    /// Its true length, with its newline if it has one.
+    /// Its true length, with its newline if it has one and is not NULs.
     pub line_bytes: u64,
     /// Its first KiB, without a newline.
     pub head: Vec<u8>,
@@ -291,7 +292,7 @@ impl BlockReader {
         })))
     }
 
-    /// Reads over a line whose beginning, with no newline in it, is in `buffer`.
+    /// Reads over a line whose beginning, with no newline in it, is in `buffer`, or over the NULs that it begins with.
     fn long_line(&mut self, mut buffer: Vec<u8>) -> Result<Option<Piece>, Error> {
         let (State::Open(open), Some(position)) = (&mut self.state, &mut self.position) else {
             return Ok(None);
@@ -300,16 +301,21 @@ impl BlockReader {
         let mut head = Vec::new();
         let mut tail = position.tail.clone();
         let mut line_bytes = 0;
+        let is_hole = buffer.first() == Some(&0);
         loop {
-            let newline = memchr(b'\n', &buffer);
-            let part = newline.map_or(buffer.len(), |newline| newline + 1);
+            // Where the line ends, or the hole before it.
+            let (end, part) = if is_hole {
+                let end = buffer.iter().position(|byte| *byte != 0);
+                (end, end.unwrap_or(buffer.len()))
+            } else {
+                let newline = memchr(b'\n', &buffer);
+                (newline, newline.map_or(buffer.len(), |newline| newline + 1))
+            };
             line_bytes += part as u64;
-            let of_head = newline
-                .unwrap_or(part)
-                .min(LONG_LINE_HEAD_BYTES - head.len());
+            let of_head = end.unwrap_or(part).min(LONG_LINE_HEAD_BYTES - head.len());
             head.extend_from_slice(&buffer[..of_head]);
             tail.push(&buffer[..part]);
-            if newline.is_some() {
+            if end.is_some() {
                 open.carry = buffer[part..].to_vec();
                 break;
             }

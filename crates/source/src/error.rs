@@ -109,7 +109,7 @@ pub enum Error {
     },
 
     /// A file that holds no text, by its first bytes.
-    #[error("`{}` is not a text log: found {found}\nhint: {}", path.display(), not_text_hint(path, found))]
+    #[error("`{}` is not a text log: {}\nhint: {}", path.display(), found_text(found), not_text_hint(path, found))]
     NotText {
         /// The file.
         path: PathBuf,
@@ -214,6 +214,14 @@ fn skipped_text(skipped: usize) -> String {
         0 => "it holds no file".to_owned(),
         1 => "its one file is none".to_owned(),
         n => format!("none of its {n} files is one"),
+    }
+}
+
+/// By its bytes UTF-16 can only be supposed.
+fn found_text(found: &str) -> String {
+    match found {
+        "UTF-16 text" => "it looks like UTF-16".to_owned(),
+        _ => format!("found {found}"),
     }
 }
 

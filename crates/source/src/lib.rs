@@ -52,4 +52,4 @@ pub use identity::{ANCHOR_BYTES, KnownSource, SourceId, SourcePosition, anchor};
 pub use log_file::{Compression, FileIdentity, LogFile, Rotation};
 pub use logrotate::copytruncated;
 pub use plan::{Outcome, Reading, Segment, plan};
-pub use sample::sample;
+pub use sample::{Extent, Sample, sample};

@@ -48,7 +48,21 @@ pub(crate) fn not_text(head: &[u8]) -> Option<&'static str> {
         .iter()
         .filter(|byte| matches!(byte, 1..=8 | 14..=26 | 28..=31))
         .count();
+    if nul_runs > 2 && is_utf_16(head) {
+        return Some("UTF-16 text");
+    }
     (nul_runs > 2 || control * 10 > head.len()).then_some("binary data")
+}
+
+/// Whether nearly every other byte is NUL, as of Latin letters in UTF-16 without a mark.
+fn is_utf_16(head: &[u8]) -> bool {
+    let nuls = |first: usize| {
+        let bytes = head.iter().skip(first).step_by(2);
+        bytes.filter(|byte| **byte == 0).count()
+    };
+    let (even, odd) = (nuls(0), nuls(1));
+    let (most, least) = (even.max(odd), even.min(odd));
+    most * 5 >= head.len() * 2 && least * 50 <= head.len()
 }
 
 #[cfg(test)]
@@ -64,8 +78,22 @@ mod tests {
 
     #[test]
     fn scattered_nuls_and_control_bytes_are_binary() {
-        assert_eq!(not_text(b"a\0b\0c\0d\0"), Some("binary data"));
+        assert_eq!(not_text(b"a\0\0\0c\0d\0e\0\0f\0"), Some("binary data"));
         assert_eq!(not_text(b"\x01\x02\x03\x04abcdef"), Some("binary data"));
+    }
+
+    #[test]
+    fn utf_16_needs_no_mark() {
+        let latin = |text: &str, big: bool| -> Vec<u8> {
+            text.bytes()
+                .flat_map(|byte| if big { [0, byte] } else { [byte, 0] })
+                .collect()
+        };
+        for big in [false, true] {
+            let head = latin("192.0.2.1 - - [10/Jun/2024:06:13:21 +0000]\n", big);
+            assert_eq!(not_text(&head), Some("UTF-16 text"));
+        }
+        assert_eq!(not_text(b"\xff\xfe1\x00"), Some("UTF-16 text"));
     }
 
     #[test]

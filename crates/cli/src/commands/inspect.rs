@@ -44,7 +44,7 @@ type Files<'logs> = Vec<&'logs (LogFile, Arc<LogSettings>)>;
 pub(crate) fn inspect(plan: &Plan, args: &InspectArgs) -> Result<Outcome> {
     let logs = match args.logs.logs.is_empty() {
         true => Logs::of_conf(plan)?,
-        false => Logs::find(plan, &args.logs.logs, &Reads::Once)?,
+        false => Logs::find(plan, &args.logs.logs, &Reads::Again)?,
     };
     let mut sets: BTreeMap<&str, Files<'_>> = BTreeMap::new();
     for log in &logs.files {
@@ -59,7 +59,7 @@ pub(crate) fn inspect(plan: &Plan, args: &InspectArgs) -> Result<Outcome> {
         if let Some(files) = sets.remove(log.path.as_str()) {
             let (tally, failed) = read(plan, &logs, &files)?;
             rows.names(&files);
-            rows.found(plan, &files, &tally, Some(log));
+            rows.found(plan, &logs, &files, &tally, Some(log));
             outcome = outcome.max(account::outcome(plan, &tally, failed));
         }
         rows.beside(&logs, log, &args.logrotate);
@@ -69,7 +69,7 @@ pub(crate) fn inspect(plan: &Plan, args: &InspectArgs) -> Result<Outcome> {
         let (tally, failed) = read(plan, &logs, &files)?;
         let mut rows = Rows::default();
         rows.say("log set", set);
-        rows.found(plan, &files, &tally, None);
+        rows.found(plan, &logs, &files, &tally, None);
         text += &logs.named(&rows.end());
         outcome = outcome.max(account::outcome(plan, &tally, failed));
     }
@@ -165,7 +165,14 @@ impl Rows {
     }
 
     /// What the lines hold, and what to mend.
-    fn found(&mut self, plan: &Plan, files: &Files<'_>, tally: &Tally, log: Option<&AccessLog>) {
+    fn found(
+        &mut self,
+        plan: &Plan,
+        logs: &Logs,
+        files: &Files<'_>,
+        tally: &Tally,
+        log: Option<&AccessLog>,
+    ) {
         let bytes: u64 = files.iter().filter_map(|(file, _)| file.disk_bytes).sum();
         self.say(
             "files",
@@ -175,14 +182,18 @@ impl Rows {
                 counted(bytes, "byte")
             ),
         );
-        let mut formats: Vec<&LogSettings> = files
-            .iter()
-            .map(|(_, settings)| settings.as_ref())
-            .collect();
-        formats.dedup_by_key(|settings| settings.format.text().to_owned());
-        for settings in &formats {
-            let name = format_name(&settings.format, log);
-            self.say("format", &format!("{name}: {}", settings.format.text()));
+        let mut formats: Vec<&CompiledFormat> = Vec::new();
+        for format in files.iter().flat_map(|(_, settings)| settings.formats()) {
+            if formats.iter().all(|known| known.text() != format.text()) {
+                formats.push(format);
+            }
+        }
+        for format in &formats {
+            let name = format_name(format, log);
+            self.say("format", &format!("{name}: {}", format.text()));
+        }
+        for change in account::changes(plan, logs, tally) {
+            self.say("formats", &change);
         }
         self.say(
             "lines",
@@ -312,17 +323,14 @@ fn zone_text(offset_s: i32) -> String {
 }
 
 /// What is missing from the log that a judgment would use.
-fn advice(formats: &[&LogSettings], tally: &Tally, is_proxied: bool) -> Vec<String> {
+fn advice(formats: &[&CompiledFormat], tally: &Tally, is_proxied: bool) -> Vec<String> {
     let mut advice = Vec::new();
-    for settings in formats {
+    for format in formats {
         let logs = |name: &str| {
-            settings
-                .format
-                .variables()
-                .iter()
-                .any(|variable| variable.name == name)
+            let mut variables = format.variables().iter();
+            variables.any(|variable| variable.name == name)
         };
-        if settings.format.escape() == Escape::None {
+        if format.escape() == Escape::None {
             advice.push(
                 "`escape=none` lets a client forge whole lines; use `escape=json`".to_owned(),
             );

@@ -12,6 +12,12 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         10 => prop::collection::vec(byte, 0..90).prop_map(|mut line| { line.push(b'\n'); line }),
         1 => (0..9_000_usize).prop_map(|length| { let mut line = vec![b'x'; length]; line.push(b'\n'); line }),
         1 => Just(b"\n".to_vec()),
+        1 => (0..9_000_usize, 0..90_usize).prop_map(|(hole, length)| {
+            let mut line = vec![0; hole];
+            line.resize(hole + length, b'x');
+            line.push(b'\n');
+            line
+        }),
     ]
 }
 
@@ -59,6 +65,23 @@ fn a_line_longer_than_any_buffer_is_one_piece_with_its_true_length() {
                 Given::Line(0, b"before\n".to_vec()),
                 Given::Long(7, long as u64 + 1, vec![b'x'; 1024]),
                 Given::Line(long as u64 + 8, b"after\n".to_vec()),
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_hole_in_front_of_a_line_is_a_piece_of_its_own() {
+    let options = BlockOptions::default();
+    let hole = 5 << 20;
+    let plain = [b"before\n".to_vec(), vec![0; hole], b"after\n".to_vec()].concat();
+    for file in [plain.clone(), gzip(&plain)] {
+        assert_eq!(
+            read(&file, &plain, options),
+            [
+                Given::Line(0, b"before\n".to_vec()),
+                Given::Long(7, hole as u64, vec![0; 1024]),
+                Given::Line(hole as u64 + 7, b"after\n".to_vec()),
             ]
         );
     }

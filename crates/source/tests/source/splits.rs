@@ -94,8 +94,19 @@ pub(crate) enum Given {
 pub(crate) fn naive(bytes: &[u8], options: BlockOptions) -> Vec<Given> {
     let mut offset = 0;
     let mut given = Vec::new();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+    for mut line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let is_terminated = line.ends_with(b"\n");
+        // NULs in front of what would be too long are a piece of their own.
+        let hole = line.iter().take_while(|byte| **byte == 0).count();
+        let is_long = line.len() - usize::from(is_terminated) > options.line_bytes_max;
+        if is_long && hole > 0 && (hole < line.len() || options.last_line == LastLine::Take) {
+            given.push(Given::Long(offset, hole as u64, vec![0; hole.min(1024)]));
+            offset += hole as u64;
+            line = &line[hole..];
+            if line.is_empty() {
+                continue;
+            }
+        }
         if !is_terminated && options.last_line == LastLine::Wait {
             break;
         }
