@@ -99,7 +99,7 @@ impl Servers {
         let mut servers = Self {
             running: Vec::new(),
             ports: Ports::free(),
-            hung: hung,
+            hung,
         };
         servers.write_files(place);
         servers.run(place, "tomcat", tomcat(place));
