@@ -82,6 +82,9 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// What most clients say that they are.
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
 /// A request line with the parts that it has; the rest of the row is as for a request without headers.
 fn line(
     line: &[u8],
@@ -156,8 +159,18 @@ impl Sent {
         sent
     }
 
-    /// Ends the headers of a request of HTTP/1.1.
+    /// Ends the headers of a request of HTTP/1.1: of a browser, unless it says something else or Nginx reads no headers.
     fn end(self) -> Self {
+        let name = b"User-Agent: ";
+        let says = self.bytes.windows(name.len()).any(|bytes| bytes == name);
+        if says || matches!(self.row.status, 400 | 414 | 505) {
+            self.end_without_agent()
+        } else {
+            self.agent(BROWSER.as_bytes(), BROWSER).end_without_agent()
+        }
+    }
+
+    fn end_without_agent(self) -> Self {
         let mut sent = self.header("Host", b"localhost");
         sent.bytes.extend_from_slice(b"\r\n");
         sent
@@ -471,7 +484,7 @@ fn odd_requests(first: usize) -> Vec<Sent> {
     let tls_hello = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\"\\";
     let mut sent = vec![
         // Headers that are absent, empty, or a hyphen.
-        get(first, "/n/", None, 200).end(),
+        get(first, "/n/", None, 200).end_without_agent(),
         get(first, "/n/", None, 200)
             .agent(b"", "")
             .referer(b"", "")

@@ -54,6 +54,38 @@ const DETECTED: &[(&str, &str)] = &[
     ("json.log", "json"),
 ];
 
+/// Formats that nobody named, and what is made of their lines.
+const MADE_UP: &[(&str, &str)] = &[
+    (
+        "timed.log",
+        r#""$http_user_agent" $request_time "$upstream_response_time" "$upstream_status" $request_id"#,
+    ),
+    (
+        "quoted.log",
+        r#""$request_id" "$remote_addr" "$remote_user" "$time_local" "$request" "$status" "$body_bytes_sent" "$http_referer" "$http_user_agent" "$upstream_addr" "$upstream_status""#,
+    ),
+    (
+        "msec.log",
+        r#"$msec $request_id $remote_addr $status $body_bytes_sent $request_time "$request" "$http_user_agent""#,
+    ),
+    (
+        "iso.log",
+        r#"[$time_iso8601] $remote_addr "$request" $status rt=$request_time uct="$upstream_connect_time" urt="$upstream_response_time" us=$upstream_status ua="$upstream_addr" "$http_user_agent" $request_id"#,
+    ),
+    ("tabs.log", "$request_method"),
+    (
+        "none.log",
+        r#"escape=none $request_id $remote_addr $msec $status $body_bytes_sent "$request""#,
+    ),
+    ("httpd.log", r#""$http_user_agent" $extra_1 $request_id"#),
+    (
+        "httpd_parts.log",
+        r#"[$time_iso8601] $request_id $remote_addr "$request" $status $extra_6 $extra_7"#,
+    ),
+    ("tomcat.log", r#""$http_user_agent" $extra_1 $request_id"#),
+    ("tomcat_json.log", "tomcat_json"),
+];
+
 /// Whose lines can be written again from their rows. Where upstreams are tried in turn, a row has the sum of their times.
 const LOSSLESS: &[&str] = &["combined.log", "main.log", "json.log"];
 
@@ -532,6 +564,18 @@ fn usual_formats_are_detected(world: &mut World) {
     }
 }
 
+/// Others are made up from their fields, whose variables show.
+fn other_formats_are_made_up(world: &mut World) {
+    for (log, text) in MADE_UP {
+        let inspected = world.floodmark(&["inspect", log], false).done();
+        if !inspected.contains(text) {
+            world
+                .wrong
+                .push(format!("{log}: no `{text}` in {inspected}"));
+        }
+    }
+}
+
 /// From what the lake has of them, lines can be written again to the byte.
 fn lines_are_written_again_from_the_lake(world: &mut World) {
     world.floodmark(&["ingest"], true).done();
@@ -689,6 +733,7 @@ fn real_servers_log_what_was_sent_to_them() {
     each_request_is_the_same_row_in_every_format(&mut world);
     requests_are_found_among_forged_lines(&mut world);
     usual_formats_are_detected(&mut world);
+    other_formats_are_made_up(&mut world);
     lines_are_written_again_from_the_lake(&mut world);
     rows_of_the_servers_behind_join(&mut world);
     let mut by_log: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -1,13 +1,14 @@
 //! Finds the formats of a log by some of its lines.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
+use crate::fields;
 use crate::fit::fit;
 use crate::format::CompiledFormat;
 use crate::hit::Hit;
 use crate::keys::Syntax;
 use crate::preset;
+use crate::tell::is_address_list;
 
 /// A format, and how many lines of a sample it reads.
 #[derive(Debug, Clone)]
@@ -112,6 +113,12 @@ fn candidates(lines: &[&[u8]]) -> Vec<Detected> {
             consider(format, lines, &mut found);
         }
     }
+    let is_tomcats = |line: &&[u8]| memchr::memmem::find(line, TOMCATS_KEY).is_some();
+    if let Some(format) = CompiledFormat::preset("tomcat_json")
+        && lines.iter().filter(|line| is_tomcats(line)).count() * 2 > lines.len()
+    {
+        consider(format, lines, &mut found);
+    }
     for syntax in [Syntax::Json, Syntax::Ltsv] {
         if let Some(keys) = fit(syntax, lines) {
             consider(CompiledFormat::with_keys(keys), lines, &mut found);
@@ -120,9 +127,12 @@ fn candidates(lines: &[&[u8]]) -> Vec<Detected> {
     if found.iter().all(|found| found.matched < lines.len()) {
         let presets = ["main", "combined", "common", "vhost_combined"].map(preset::text);
         for base in presets.into_iter().chain([SHORT]) {
-            if let Some(format) = extended(base, lines) {
+            if let Some(format) = fields::after(base, lines) {
                 consider(format, lines, &mut found);
             }
+        }
+        if let Some(format) = fields::all(lines) {
+            consider(format, lines, &mut found);
         }
     }
     found
@@ -146,6 +156,9 @@ const TOLD_APART: &[&str] = &[
     "ingress",
     preset::ALB,
 ];
+
+/// A key of JSON that only Tomcat's valve writes, by any of its usual patterns.
+const TOMCATS_KEY: &[u8] = b"\"logicalUserName\":";
 
 /// What custom formats often begin with.
 const SHORT: &str = r#"$remote_addr [$time_local] "$request" $status"#;
@@ -179,72 +192,4 @@ fn consider(format: CompiledFormat, lines: &[&[u8]], found: &mut Vec<Detected>) 
             matched,
         });
     }
-}
-
-/// The format `base` with the fields after it that most lines have.
-fn extended(base: &str, lines: &[&[u8]]) -> Option<CompiledFormat> {
-    let open = CompiledFormat::compile(&format!("{base} $rest")).ok()?;
-    let rest_slot = open.variables().len() - 1;
-    let mut hit = Hit::default();
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for line in lines {
-        if open.parse_into(line, &mut hit).is_ok()
-            && let Some(fields) = fields(hit.values[rest_slot].unwrap_or(b"-"))
-        {
-            *counts.entry(fields).or_default() += 1;
-        }
-    }
-    // Of equal counts the text decides, so that the same sample always gives the same format.
-    let (fields, _) = counts
-        .into_iter()
-        .max_by(|(left, a), (right, b)| a.cmp(b).then_with(|| right.cmp(left)))?;
-    CompiledFormat::compile(&format!("{base}{fields}")).ok()
-}
-
-/// The `log_format` text of fields with a space between, quoted or not; a word before `=` is the field's label.
-fn fields(mut rest: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    let mut count = 0;
-    loop {
-        count += 1;
-        text.push(' ');
-        let label = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-            .count();
-        if label > 0 && rest.get(label) == Some(&b'=') {
-            text.push_str(std::str::from_utf8(&rest[..=label]).ok()?);
-            rest = &rest[label + 1..];
-        }
-        let length = match rest.strip_prefix(b"\"") {
-            Some(quoted) => {
-                text.push_str(&format!("\"$extra_{count}\""));
-                quoted.iter().position(|byte| *byte == b'"')? + 2
-            }
-            None => {
-                text.push_str(&format!("$extra_{count}"));
-                rest.iter()
-                    .position(|byte| *byte == b' ')
-                    .unwrap_or(rest.len())
-            }
-        };
-        rest = &rest[length..];
-        match rest {
-            [] => return Some(text),
-            [b' ', following @ ..] => rest = following,
-            _ => return None,
-        }
-    }
-}
-
-fn is_address_list(value: &[u8]) -> bool {
-    value
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .all(|item| {
-            let is_address_byte = |byte: &u8| byte.is_ascii_hexdigit() || b".:[]%".contains(byte);
-            item == b"unknown"
-                || (item.iter().any(|byte| matches!(byte, b'.' | b':'))
-                    && item.iter().all(is_address_byte))
-        })
 }

@@ -7,10 +7,10 @@ use crate::error::LineError;
 use crate::json;
 use crate::keys::{DURATIONS, Entry, Keys, Syntax, Visitor};
 use crate::ltsv;
-use crate::number;
-use crate::percent::name_of;
-use crate::request::RequestParts;
-use crate::time;
+use crate::tell::{
+    Test, is_address, is_browser, is_method, is_protocol, is_request, is_status, is_target,
+    is_time, own_name,
+};
 use crate::variable::{Unit, Variable};
 
 /// Keys that become variables; a log with more has data in its keys.
@@ -49,17 +49,15 @@ struct Values {
     alike: [usize; GUESSES.len()],
 }
 
-type Test = fn(&[u8]) -> bool;
-
 /// What a value can be told by, the surest first; the test of each.
 const GUESSES: &[(&str, Test)] = &[
     ("time_iso8601", is_time),
     ("request", is_request),
     ("remote_addr", is_address),
     ("request_method", is_method),
-    ("server_protocol", |value| value.starts_with(b"HTTP/")),
-    ("http_user_agent", |value| value.starts_with(b"Mozilla/")),
-    ("request_uri", |value| value.first() == Some(&b'/')),
+    ("server_protocol", is_protocol),
+    ("http_user_agent", is_browser),
+    ("request_uri", is_target),
     ("status", is_status),
 ];
 
@@ -118,7 +116,10 @@ impl Seen<'_> {
             }
         }
         for (key, _) in unknown.iter().take(OWN_MAX) {
-            let name = own_name(key, &entries);
+            let is_usual = |name: &str| self.usual.has(name);
+            let name = own_name(key, |name| {
+                is_usual(name) || entries.iter().any(|entry| entry.variable == name)
+            });
             entries.push(entry(&name, key, Variable::named(&name).unit));
         }
         entries
@@ -136,72 +137,6 @@ fn entry(name: &str, key: &str, unit: Unit) -> Entry {
         key: key.to_owned(),
         unit,
     }
-}
-
-/// A name for a key of the log's own: its letters and digits, told apart from what the tables and the format have.
-fn own_name(key: &str, entries: &[Entry]) -> String {
-    let mut name = name_of("", key);
-    let is_usual = |name: &str| Keys::new(Syntax::Json, Vec::new()).has(name);
-    if name.is_empty()
-        || name.starts_with(|first: char| first.is_ascii_digit())
-        || RESERVED.contains(&name.as_str())
-        || is_usual(&name)
-    {
-        name.insert_str(0, "log_");
-    }
-    while entries.iter().any(|entry| entry.variable == name) {
-        name.push('_');
-    }
-    name
-}
-
-/// Columns that are not filled from a variable.
-const RESERVED: &[&str] = &[
-    "kind",
-    "time",
-    "client",
-    "path",
-    "layer",
-    "bot",
-    "bot_rule",
-    "source",
-    "line_offset",
-    "line_bytes",
-    "blank_before",
-    "time_inferred",
-    "reason",
-    "raw",
-    "extra",
-    "date",
-];
-
-fn is_time(value: &[u8]) -> bool {
-    /// Numbers count from 2000 to 2100 only.
-    const PLAUSIBLE_US: std::ops::Range<i64> = 946_684_800_000_000..4_102_444_800_000_000;
-    value.len() >= 10 && time::any(value).is_some_and(|time_us| PLAUSIBLE_US.contains(&time_us))
-}
-
-fn is_request(value: &[u8]) -> bool {
-    let parts = RequestParts::split(value);
-    parts.method.is_some() && parts.protocol.is_some()
-}
-
-/// An IP address, with a port or not.
-fn is_address(value: &[u8]) -> bool {
-    std::str::from_utf8(value).is_ok_and(|text| {
-        text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok()
-    })
-}
-
-fn is_method(value: &[u8]) -> bool {
-    matches!(
-        value,
-        b"GET" | b"HEAD" | b"POST" | b"PUT" | b"PATCH" | b"DELETE" | b"OPTIONS"
-    )
-}
-
-fn is_status(value: &[u8]) -> bool {
-    number::status(value).is_some_and(|status| (100..600).contains(&status) && value.len() == 3)
 }
 
 #[cfg(test)]

@@ -270,9 +270,10 @@ impl CompiledFormat {
         }
     }
 
-    /// The format that reads most lines of `sample`, some whole lines of a log: a preset, or what several of them
-    /// begin with and fields after it, which are named `extra_1`, `extra_2`, …. Keys of JSON and LTSV that have no
-    /// usual name are told by their values, or are variables of their own. `None` if no line is read.
+    /// The format that reads most lines of `sample`, some whole lines of a log: a preset, one of them and fields after
+    /// it, or any fields between spaces, tabs and the like that have a time, a status and a request among them. Fields
+    /// are told by their labels and values; what nothing tells is named `extra_1`, `extra_2`, …. Keys of JSON and LTSV
+    /// that have no usual name are told by their values, or are variables of their own. `None` if no line is read.
     pub fn detect(sample: &[u8]) -> Option<Detected> {
         detect::detect(sample)
     }

@@ -165,19 +165,19 @@ fn fields_after_a_preset_are_detected() {
     check_detected(
         &format!("{COMBINED} \"example.com\""),
         "custom",
-        r#" "$http_user_agent" "$extra_1""#,
+        r#" "$http_user_agent" "$host""#,
         1,
     );
     check_detected(
         &format!("{COMBINED} \"-\" 0.001 .\""),
         "custom",
-        r#" "$http_x_forwarded_for" $extra_1 $extra_2"#,
+        r#" "$http_x_forwarded_for" $request_time $extra_2"#,
         1,
     );
     check_detected(
         &format!("{COMBINED} rt=0.001 urt=\"0.001, 0.2\""),
         "custom",
-        r#" rt=$extra_1 urt="$extra_2""#,
+        r#" rt=$request_time urt="$upstream_response_time""#,
         1,
     );
 }
@@ -211,7 +211,100 @@ fn dialects_are_detected() {
     check_detected(
         r#"192.0.2.7 [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 363 0.138 "x100""#,
         "custom",
-        r#" $status $extra_1 $extra_2 "$extra_3""#,
+        r#" $status $body_bytes_sent $request_time "$extra_3""#,
+        1,
+    );
+}
+
+/// The whole text of the format that is made up for these lines.
+#[track_caller]
+fn check_made_up(lines: &[&str], text: &str) {
+    let sample = lines.join("\n");
+    let found = CompiledFormat::detect(sample.as_bytes()).expect("a format");
+    assert_eq!(found.format.text(), text);
+    assert_eq!(found.matched, lines.len());
+}
+
+#[test]
+fn a_format_of_any_fields_is_made_up() {
+    check_made_up(
+        &[
+            r#""3f2a000000000000000000000000000f" "192.0.2.7" "-" "10/Jun/2024:06:13:21 +0000" "GET /a HTTP/1.1" "200" "512" "-" "Mozilla/5.0" "-" "-""#,
+            r#""3f2a000000000000000000000000001f" "192.0.2.8" "eve" "10/Jun/2024:06:13:22 +0000" "\x16\x03" "502" "12" "https://a.example/" "curl/8" "192.0.2.50:80, 192.0.2.51:80" "502, 502""#,
+            r#""3f2a000000000000000000000000002f" "2001:db8::7" "-" "10/Jun/2024:06:13:22 +0000" "GET /b HTTP/2.0" "404" "12" "-" "Mozilla/5.0" "192.0.2.50:80" "404""#,
+        ],
+        r#""$request_id" "$remote_addr" "$remote_user" "$time_local" "$request" "$status" "$body_bytes_sent" "$http_referer" "$http_user_agent" "$upstream_addr" "$upstream_status""#,
+    );
+    check_made_up(
+        &[
+            "1718000001.250 192.0.2.7 200 512 0.004 \"GET /a HTTP/1.1\" \"Mozilla/5.0\"",
+            "1718000001.300 192.0.2.7 304 0 0.000 \"GET /b HTTP/1.1\" \"Mozilla/5.0\"",
+        ],
+        r#"$msec $remote_addr $status $body_bytes_sent $request_time "$request" "$http_user_agent""#,
+    );
+    check_made_up(
+        &[
+            "2024-06-10T06:13:21+00:00\t192.0.2.7\t-\tGET\t/a?b=1\tHTTP/1.1\t200\t512\t-\tMozilla/5.0 (X11)",
+            "2024-06-10T06:13:21+00:00\t192.0.2.7\teve\tPOST\t/c\tHTTP/1.1\t502\t12\t-\tcurl/8",
+            "2024-06-10T06:13:21+00:00\t192.0.2.9\t-\tGET\t/c\tHTTP/1.1\t200\t12\thttps://a.example/\tMozilla/5.0 (Y)",
+        ],
+        "$time_iso8601\t$remote_addr\t$remote_user\t$request_method\t$request_uri\t$server_protocol\t$status\t$body_bytes_sent\t$http_referer\t$http_user_agent",
+    );
+    check_made_up(
+        &[
+            r#"[2024-06-10T06:13:21+00:00] 192.0.2.7 "GET / HTTP/1.1" 200 rt=0.004 uct="0.000" urt="0.004" us=200 ua="192.0.2.50:80" shard=7 "Mozilla/5.0""#,
+            r#"[2024-06-10T06:13:22+00:00] 192.0.2.7 "GET / HTTP/1.1" 304 rt=0.000 uct="-" urt="-" us=- ua="-" shard=a "Mozilla/5.0""#,
+        ],
+        r#"[$time_iso8601] $remote_addr "$request" $status rt=$request_time uct="$upstream_connect_time" urt="$upstream_response_time" us=$upstream_status ua="$upstream_addr" shard=$shard "$http_user_agent""#,
+    );
+    check_made_up(
+        &[
+            "192.0.2.7 | - | 10/Jun/2024:06:13:21 +0000 | GET / HTTP/1.1 | 200 | 512 | TLSv1.3 | TLS_AES_256_GCM_SHA384 | HIT",
+            "192.0.2.8 | eve | 10/Jun/2024:06:13:21 +0000 | GET /a b HTTP/1.1 | 200 | 4096 | TLSv1.2 | ECDHE-RSA-AES128-GCM-SHA256 | MISS",
+        ],
+        "$remote_addr | $remote_user | $time_local | $request | $status | $body_bytes_sent | $ssl_protocol | $ssl_cipher | $upstream_cache_status",
+    );
+}
+
+#[test]
+fn of_two_numbers_neither_is_taken_for_the_size() {
+    check_made_up(
+        &[r#"192.0.2.7 [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 363 7013 0.138"#],
+        r#"$remote_addr [$time_local] "$request" $status $extra_1 $extra_2 $request_time"#,
+    );
+}
+
+#[test]
+fn values_that_show_nothing_where_they_are_missing_are_raw() {
+    check_made_up(
+        &[
+            r#"192.0.2.7 1718000001.250 200 5 "GET / HTTP/1.1" "" "Mozilla/5.0" "" 0.004"#,
+            r#"192.0.2.7 1718000001.250 200 5 "GET /"x HTTP/1.1" "https://a.example/" "Mozilla/5.0" "eve" 0.004"#,
+        ],
+        r#"escape=none $remote_addr $msec $status $body_bytes_sent "$request" "$http_referer" "$http_user_agent" "$extra_8" $request_time"#,
+    );
+}
+
+#[test]
+fn what_has_no_time_status_and_request_is_no_access_log() {
+    for lines in [
+        "2024-06-10T06:13:21+00:00 INFO 192.0.2.7 started 200 workers",
+        "a b c d e\nf g h i j",
+        "192.0.2.7 200 \"GET / HTTP/1.1\"",
+    ] {
+        assert!(
+            CompiledFormat::detect(lines.as_bytes()).is_none(),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn tomcats_json_is_told_by_its_keys() {
+    check_detected(
+        r#"{"host":"192.0.2.7","logicalUserName":"-","user":"-","time":"[10/Jun/2024:06:13:21 +0000]","request":"GET / HTTP/1.1","statusCode":"200","size":"5"}"#,
+        "tomcat_json",
+        "tomcat_json",
         1,
     );
 }
