@@ -180,8 +180,43 @@ impl TextBuilder {
         }
     }
 
-    /// A value of the block; gives its code where values have one.
-    pub(crate) fn logged(&mut self, raw: &[u8], texts: &Texts<'_>, field: Field) -> Option<Logged> {
+    /// Values of the block, one a row, with `absent` or NULL for those that are missing. Gives their codes where they
+    /// have one.
+    pub(crate) fn logged(
+        &mut self,
+        values: &[Option<&[u8]>],
+        absent: Option<&'static str>,
+        texts: &Texts<'_>,
+        field: Field,
+    ) -> Vec<Option<Logged>> {
+        match self {
+            Self::Codes(builder) if !texts.is_foreign => {
+                builder.logged(values, absent, |raw| texts.converted(raw, field))
+            }
+            _ => {
+                let put = |raw: &Option<&[u8]>| match (raw, absent) {
+                    (Some(raw), _) => self.one_logged(raw, texts, field),
+                    (None, Some(absent)) => {
+                        self.one_of_few(absent);
+                        None
+                    }
+                    (None, None) => {
+                        self.null();
+                        None
+                    }
+                };
+                values.iter().map(put).collect()
+            }
+        }
+    }
+
+    /// A value of the block; gives its code if it has one.
+    pub(crate) fn one_logged(
+        &mut self,
+        raw: &[u8],
+        texts: &Texts<'_>,
+        field: Field,
+    ) -> Option<Logged> {
         if let Some(text) = texts.foreign(raw, field) {
             return Some(self.foreign(&text));
         }
@@ -269,6 +304,26 @@ impl CodeBuilder {
     fn push(&mut self, code: u32) {
         self.codes.push(code);
         self.nulls.append_non_null();
+    }
+
+    fn logged(
+        &mut self,
+        values: &[Option<&[u8]>],
+        absent: Option<&'static str>,
+        text_of: impl Fn(&[u8]) -> Option<String>,
+    ) -> Vec<Option<Logged>> {
+        let present: Vec<&[u8]> = values.iter().flatten().copied().collect();
+        let mut codes = self.dictionary.codes(&present, text_of).into_iter();
+        let put = |raw: &Option<&[u8]>| {
+            let logged = raw.and_then(|_| codes.next());
+            match (logged, absent) {
+                (Some(logged), _) => self.push(logged.code),
+                (None, Some(absent)) => self.one_of_few(absent),
+                (None, None) => self.null(),
+            }
+            logged
+        };
+        values.iter().map(put).collect()
     }
 
     fn one_of_few(&mut self, value: &'static str) {

@@ -14,8 +14,6 @@ pub struct Dictionary {
     bytes: Vec<u8>,
     texts: Vec<Span>,
     logged: HashTable<Entry>,
-    /// The entry found last: methods and protocols seldom change from line to line.
-    last: Option<Entry>,
     /// Codes of texts that are not as logged: many secrets become one text.
     converted: HashTable<u32>,
     asked: usize,
@@ -106,27 +104,60 @@ impl Dictionary {
     pub(crate) fn code(
         &mut self,
         logged: &[u8],
-        text_of: impl FnOnce(&[u8]) -> Option<String>,
+        text_of: impl Fn(&[u8]) -> Option<String>,
     ) -> Logged {
         self.asked += 1;
+        let hash = hash_of(&self.hasher, logged);
+        self.code_by(hash, logged, &text_of)
+    }
+
+    /// The codes of what was logged, as [`Dictionary::code`] gives each. All are hashed first: while one is waited for,
+    /// the next ones can be looked up.
+    pub(crate) fn codes(
+        &mut self,
+        logged: &[&[u8]],
+        text_of: impl Fn(&[u8]) -> Option<String>,
+    ) -> Vec<Logged> {
+        self.asked += logged.len();
+        // Methods and protocols seldom change from line to line.
+        let repeats = |at: usize| at > 0 && logged[at] == logged[at - 1];
+        let mut hashes = Vec::with_capacity(logged.len());
+        for (at, logged) in logged.iter().enumerate() {
+            hashes.push(if repeats(at) {
+                hashes[at - 1]
+            } else {
+                hash_of(&self.hasher, logged)
+            });
+        }
+        let mut codes: Vec<Logged> = Vec::with_capacity(logged.len());
+        for (at, (logged, hash)) in logged.iter().zip(hashes).enumerate() {
+            codes.push(if repeats(at) {
+                codes[at - 1]
+            } else {
+                self.code_by(hash, logged, &text_of)
+            });
+        }
+        codes
+    }
+
+    fn code_by(
+        &mut self,
+        hash: u64,
+        logged: &[u8],
+        text_of: impl Fn(&[u8]) -> Option<String>,
+    ) -> Logged {
         let head = head_of(logged);
         let bytes = &self.bytes;
-        if let Some(last) = self.last.filter(|last| last.is(logged, &head, bytes)) {
-            return last.logged;
-        }
-        let hash = hash_of(&self.hasher, logged);
         let found = self
             .logged
             .find(hash, |entry| entry.is(logged, &head, bytes));
-        let entry = match found {
-            Some(entry) => *entry,
+        match found {
+            Some(entry) => entry.logged,
             None => self.insert(logged, head, hash, text_of(logged)),
-        };
-        self.last = Some(entry);
-        entry.logged
+        }
     }
 
-    fn insert(&mut self, logged: &[u8], head: Head, hash: u64, text: Option<String>) -> Entry {
+    fn insert(&mut self, logged: &[u8], head: Head, hash: u64, text: Option<String>) -> Logged {
         let place = self.keep(logged);
         let entry = Entry {
             place,
@@ -143,7 +174,7 @@ impl Dictionary {
         self.logged
             .insert_unique(hash, entry, |entry| hash_of(hasher, entry.place.of(bytes)));
         self.is_sparse |= self.asked >= ASKED_TO_TELL && self.logged.len() * 2 > self.asked;
-        entry
+        entry.logged
     }
 
     /// The code of a text that is asked for by itself, whatever was logged for it.
@@ -196,7 +227,6 @@ impl Dictionary {
     /// Keeps the texts, and forgets what was logged for them.
     pub(crate) fn forget_logged(&mut self) {
         self.logged.clear();
-        self.last = None;
     }
 
     /// Forgets all texts. What is known of the column stays.
@@ -217,6 +247,8 @@ fn hash_of(hasher: &DefaultHashBuilder, bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     fn as_logged(_: &[u8]) -> Option<String> {
@@ -236,20 +268,44 @@ mod tests {
     }
 
     #[test]
+    fn many_values_have_the_codes_that_each_would_have() {
+        let logged: Vec<&[u8]> = vec![
+            b"a",
+            b"a",
+            b"b",
+            b"",
+            b"",
+            b"a",
+            b"a long one, longer than a head",
+            b"b",
+        ];
+        let (mut one_by_one, mut at_once) = (Dictionary::default(), Dictionary::default());
+        let text_of = |raw: &[u8]| (raw == b"b").then(|| "converted".to_owned());
+        for _ in 0..2 {
+            let codes: Vec<Logged> = logged
+                .iter()
+                .map(|raw| one_by_one.code(raw, text_of))
+                .collect();
+            assert_eq!(at_once.codes(&logged, text_of), codes);
+        }
+        assert_eq!(at_once.len(), one_by_one.len());
+    }
+
+    #[test]
     fn what_is_logged_differently_may_be_one_text_and_is_converted_once() {
         let mut words = Dictionary::default();
-        let mut conversions = 0;
+        let conversions = Cell::new(0);
         let mut code = |logged: &[u8]| {
             words
                 .code(logged, |_| {
-                    conversions += 1;
+                    conversions.set(conversions.get() + 1);
                     Some("key=[redacted]".to_owned())
                 })
                 .code
         };
         assert_eq!(code(b"key=1"), code(b"key=2"));
         assert_eq!(code(b"key=1"), 0);
-        assert_eq!(conversions, 2);
+        assert_eq!(conversions.get(), 2);
         assert_eq!(words.text(0), b"key=[redacted]");
     }
 

@@ -366,15 +366,9 @@ impl<'block> Rows<'block> {
                     },
                     ColumnBuilder::Text(builder),
                 ) => {
-                    for hit in hits {
-                        match value_of(hit, Some(*slot)) {
-                            Some(raw) => {
-                                builder.logged(raw, &texts, *field);
-                            }
-                            None if *absent == Absent::Hyphen => builder.one_of_few("-"),
-                            None => builder.null(),
-                        }
-                    }
+                    let values = values(hits, |hit| value_of(hit, Some(*slot)));
+                    let absent = (*absent == Absent::Hyphen).then_some("-");
+                    builder.logged(&values, absent, &texts, *field);
                 }
                 (Fill::Slot { slot, .. }, builder) => {
                     for hit in hits {
@@ -387,16 +381,22 @@ impl<'block> Rows<'block> {
                         }
                     }
                 }
+                (Fill::From(Origin::Method), ColumnBuilder::Text(builder)) => {
+                    let values = values(hits, |hit| hit.request.method);
+                    builder.logged(&values, None, &texts, Field::Plain);
+                }
+                (Fill::From(Origin::Protocol), ColumnBuilder::Text(builder)) => {
+                    let values = values(hits, |hit| hit.request.protocol);
+                    builder.logged(&values, None, &texts, Field::Plain);
+                }
+                (Fill::From(Origin::Client), ColumnBuilder::Text(builder)) => {
+                    put_clients(builder, &self.recipe.settings.trust, way, hits, &texts);
+                }
                 (Fill::From(origin), ColumnBuilder::Text(builder)) => {
-                    for (hit, (bot, rule)) in hits.iter().zip(&bots) {
+                    for (bot, rule) in &bots {
                         match origin {
-                            Origin::Method => put_text(builder, hit.request.method, &texts),
-                            Origin::Protocol => put_text(builder, hit.request.protocol, &texts),
                             Origin::Bot => builder.one_of_few(bot),
                             Origin::BotRule if !rule.is_empty() => builder.one_of_few(rule),
-                            Origin::Client => {
-                                put_client(builder, &self.recipe.settings.trust, way, hit, &texts);
-                            }
                             _ => put_setting(builder, *origin, way, &self.recipe.settings),
                         }
                     }
@@ -466,26 +466,20 @@ impl<'block> Rows<'block> {
         texts: &Texts<'block>,
         field: Field,
     ) -> Vec<Option<Judgeable<'block>>> {
-        let mut builder = match column.map(|at| &mut self.builders[at]) {
-            Some(ColumnBuilder::Text(builder)) => Some(builder),
-            _ => None,
+        let values = values(hits, value);
+        let codes = match column.map(|at| &mut self.builders[at]) {
+            Some(ColumnBuilder::Text(builder)) => builder.logged(&values, None, texts, field),
+            _ => vec![None; values.len()],
         };
-        let put = |logged: Option<&'block [u8]>| {
-            let code = match (&mut builder, logged) {
-                (Some(builder), Some(logged)) => builder.logged(logged, texts, field),
-                (Some(builder), None) => {
-                    builder.null();
-                    None
-                }
-                (None, _) => None,
-            };
+        let judgeable = |(logged, code)| {
+            let logged: Option<&'block [u8]> = logged;
             Some(Judgeable {
                 logged: logged?,
                 escape: texts.escape,
                 code,
             })
         };
-        hits.iter().map(value).map(put).collect()
+        values.into_iter().zip(codes).map(judgeable).collect()
     }
 
     fn reject_row(&mut self, reject: &Reject<'_>) {
@@ -617,13 +611,12 @@ fn value_of<'line>(hit: &Hit<'line>, slot: Option<usize>) -> Option<&'line [u8]>
     hit.values.get(slot?).copied().flatten()
 }
 
-fn put_text(builder: &mut TextBuilder, logged: Option<&[u8]>, texts: &Texts<'_>) {
-    match logged {
-        Some(logged) => {
-            builder.logged(logged, texts, Field::Plain);
-        }
-        None => builder.null(),
-    }
+/// One value of each hit.
+fn values<'line>(
+    hits: &[Hit<'line>],
+    value: impl Fn(&Hit<'line>) -> Option<&'line [u8]>,
+) -> Vec<Option<&'line [u8]>> {
+    hits.iter().map(value).collect()
 }
 
 /// What holds for all lines of a format, in a column that those of another have values of their own for.
@@ -635,23 +628,32 @@ fn put_setting(builder: &mut TextBuilder, origin: Origin, way: &Way, settings: &
     }
 }
 
-fn put_client(
+fn put_clients(
     builder: &mut TextBuilder,
     trust: &Trust,
     way: &Way,
-    hit: &Hit<'_>,
+    hits: &[Hit<'_>],
     texts: &Texts<'_>,
 ) {
-    let remote_addr = value_of(hit, way.slots.remote_addr);
-    if !trust.is_empty()
-        && let Some(raw) = remote_addr
-        && let Some(forwarded) = value_of(hit, way.slots.forwarded)
-        && let Some(client) = trust.client(raw, forwarded)
-    {
-        builder.owned(&IpAddr::to_string(&client));
+    if trust.is_empty() {
+        let values = values(hits, |hit| value_of(hit, way.slots.remote_addr));
+        builder.logged(&values, None, texts, Field::Plain);
         return;
     }
-    put_text(builder, remote_addr, texts);
+    for hit in hits {
+        let remote_addr = value_of(hit, way.slots.remote_addr);
+        let forwarded = value_of(hit, way.slots.forwarded);
+        let client = remote_addr
+            .zip(forwarded)
+            .and_then(|(raw, forwarded)| trust.client(raw, forwarded));
+        match (client, remote_addr) {
+            (Some(client), _) => builder.owned(&IpAddr::to_string(&client)),
+            (None, Some(raw)) => {
+                builder.one_logged(raw, texts, Field::Plain);
+            }
+            (None, None) => builder.null(),
+        }
+    }
 }
 
 /// Whether the value fits its column; one that does not is NULL.
