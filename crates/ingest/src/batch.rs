@@ -312,7 +312,8 @@ impl CodeBuilder {
         absent: Option<&'static str>,
         text_of: impl Fn(&[u8]) -> Option<String>,
     ) -> Vec<Option<Logged>> {
-        let present: Vec<&[u8]> = values.iter().flatten().copied().collect();
+        let mut present = Vec::with_capacity(values.len());
+        present.extend(values.iter().flatten());
         let mut codes = self.dictionary.codes(&present, text_of).into_iter();
         let put = |raw: &Option<&[u8]>| {
             let logged = raw.and_then(|_| codes.next());
