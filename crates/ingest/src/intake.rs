@@ -14,21 +14,14 @@ use crate::relay::{Chain, Heard, Teller};
 use crate::rows::{Layout, LineBatch, Place, long_line, parse_block};
 use crate::scratch::{Scratch, TextAs};
 
-/// Logs being read: each call of [`Intake::next`] takes the next block, in file order, and parses it on the calling
-/// thread. Pulling is what bounds memory: there is no queue, so at most one block a thread is held.
+/// Logs being read: each call of [`Intake::next`] takes the next block and parses it on the calling thread. Pulling is what bounds memory: there is no queue, so at most one block a thread is held.
 #[derive(Debug)]
 pub struct Intake {
     feed: Arc<Feed>,
-    order: Mutex<Order>,
+    /// The times that go from block to block.
+    chains: Mutex<HashMap<SourceId, Chain>>,
     recipes: HashMap<PathBuf, Arc<Recipe>>,
     layout: Layout,
-}
-
-/// What must follow the order of the blocks.
-#[derive(Debug, Default)]
-struct Order {
-    chain: Chain,
-    source: Option<SourceId>,
 }
 
 impl Intake {
@@ -43,7 +36,7 @@ impl Intake {
         Self {
             recipes: recipes(logs, &schema),
             feed,
-            order: Mutex::default(),
+            chains: Mutex::default(),
             layout: Layout {
                 arrow: schema.arrow(),
                 schema,
@@ -113,20 +106,16 @@ impl Intake {
         .map(Some)
     }
 
-    /// Takes the next piece and its link in the chain of times, both in file order.
+    /// Takes the next piece and its link in the chain of times, both in the order of their source.
     fn take(&self) -> Option<(Piece, (Heard, Teller))> {
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let piece = self.feed.next()?;
-        let source = match &piece {
-            Piece::Lines(block) => &block.source,
-            Piece::LongLine(line) => &line.source,
-        };
-        if order.source.as_ref() != Some(source) {
-            order.source = Some(source.clone());
-            order.chain = Chain::default();
-        }
-        let times = order.chain.link();
-        Some((piece, times))
+        self.feed.next_in_order(|piece| {
+            let source = match piece {
+                Piece::Lines(block) => &block.source,
+                Piece::LongLine(line) => &line.source,
+            };
+            let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+            chains.entry(source.clone()).or_default().link()
+        })
     }
 
     fn recipe(&self, file: &PathBuf) -> Result<&Recipe, Error> {

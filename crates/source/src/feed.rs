@@ -3,30 +3,48 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard};
 
-use crate::{BlockOptions, BlockReader, Error, Outcome, Piece, Reading, SourceId, SourcePosition};
+use crate::{
+    BlockOptions, BlockReader, Compression, Error, Outcome, Piece, Reading, SourceId,
+    SourcePosition,
+};
 
-/// Gives out the pieces of a run's files, one file after the other. Any thread may ask for the next.
+/// Gives out the pieces of a run's files. Any thread may ask for the next.
 ///
-/// What [`Feed::positions`] says is consistent with the pieces given until then: to commit in mid-stream, stop asking,
-/// finish what was given, ask for the positions.
+/// A file is read by one thread at a time, and while one decompresses a file or waits for a pipe, another one reads the
+/// next file; the pieces of a source come in order. What [`Feed::positions`] says is consistent with the pieces given
+/// until then: to commit in mid-stream, stop asking, finish what was given, ask for the positions.
 pub struct Feed {
     state: Mutex<State>,
+    /// Rung when a reader is back.
+    back: Condvar,
     options: BlockOptions,
     disk_bytes_total: Option<u64>,
 }
 
 struct State {
     readings: VecDeque<Reading>,
-    current: Option<BlockReader>,
-    /// Of the files before the current one.
+    /// Files begun and not at their end, in the order of their beginning.
+    open: Vec<Lane>,
+    /// Of the files at their end.
     positions: BTreeMap<SourceId, SourcePosition>,
     /// Sources of which this run was to read something in an earlier file.
     begun: HashSet<SourceId>,
     failures: Vec<(PathBuf, Error)>,
     pending: Vec<(PathBuf, u64)>,
     disk_bytes_done: u64,
+}
+
+/// A file that is being read.
+struct Lane {
+    path: PathBuf,
+    source: SourceId,
+    /// Whether a thread may be busy with it for longer than with what it gives: then others need not wait for it.
+    is_slow: bool,
+    disk_bytes_read: u64,
+    /// Away while a thread reads with it.
+    reader: Option<BlockReader>,
 }
 
 /// How much of a run has been read, in bytes on disk.
@@ -44,7 +62,7 @@ impl Feed {
         let disk_bytes_total = readings.iter().map(unread_disk_bytes).sum();
         let state = State {
             readings: readings.into(),
-            current: None,
+            open: Vec::new(),
             positions: BTreeMap::new(),
             begun: HashSet::new(),
             failures: Vec::new(),
@@ -53,6 +71,7 @@ impl Feed {
         };
         Self {
             state: Mutex::new(state),
+            back: Condvar::new(),
             options,
             disk_bytes_total,
         }
@@ -61,20 +80,34 @@ impl Feed {
     /// The next piece; `None` when all files have been read. A file that cannot be read further is noted among the
     /// [failures](Feed::take_failures), and the next one follows.
     pub fn next(&self) -> Option<Piece> {
+        self.next_in_order(|_| ()).map(|(piece, ())| piece)
+    }
+
+    /// As [`Feed::next`]; `in_order` is called for the pieces of each source in their order, whichever threads take them.
+    pub fn next_in_order<T>(&self, in_order: impl FnOnce(&Piece) -> T) -> Option<(Piece, T)> {
         let mut state = self.state();
         loop {
-            if let Some(reader) = &mut state.current {
-                match reader.next() {
-                    Some(Ok(piece)) => return Some(piece),
-                    Some(Err(error)) => {
-                        let path = reader.file().path.clone();
-                        state.failures.push((path, error));
-                    }
-                    None => state.finish(),
+            let Some(mut lent) = state.lend(self) else {
+                if state.open.is_empty() {
+                    return None;
                 }
-            } else {
-                let reading = state.readings.pop_front()?;
-                state.start(reading, self.options);
+                state = self.back.wait(state).expect(PANICKED);
+                continue;
+            };
+            drop(state);
+            let read = lent.reader.as_mut().and_then(BlockReader::next);
+            state = self.state();
+            match read {
+                Some(Ok(piece)) => {
+                    state.take_back(&mut lent);
+                    let told = in_order(&piece);
+                    return Some((piece, told));
+                }
+                Some(Err(error)) => {
+                    state.failures.push((lent.path.clone(), error));
+                    state.take_back(&mut lent);
+                }
+                None => state.finish(&mut lent),
             }
         }
     }
@@ -83,20 +116,18 @@ impl Feed {
     pub fn positions(&self) -> Vec<SourcePosition> {
         let state = self.state();
         let mut positions = state.positions.clone();
-        let current = state.current.as_ref().and_then(BlockReader::position);
-        positions.extend(current.map(|position| (position.source.clone(), position)));
+        let readers = state.open.iter().filter_map(|lane| lane.reader.as_ref());
+        let open = readers.filter_map(BlockReader::position);
+        positions.extend(open.map(|position| (position.source.clone(), position)));
         positions.into_values().collect()
     }
 
     /// How much has been read.
     pub fn progress(&self) -> Progress {
         let state = self.state();
-        let current = state
-            .current
-            .as_ref()
-            .map_or(0, BlockReader::disk_bytes_read);
+        let open = state.open.iter().map(|lane| lane.disk_bytes_read);
         Progress {
-            done: state.disk_bytes_done + current,
+            done: state.disk_bytes_done + open.sum::<u64>(),
             total: self.disk_bytes_total,
         }
     }
@@ -112,11 +143,11 @@ impl Feed {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("a thread panicked while it read a log")
+        self.state.lock().expect(PANICKED)
     }
 }
+
+const PANICKED: &str = "a thread panicked while it read a log";
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,15 +157,67 @@ impl fmt::Debug for Feed {
     }
 }
 
+/// A reader in the hands of a thread.
+struct Lent<'feed> {
+    feed: &'feed Feed,
+    path: PathBuf,
+    reader: Option<BlockReader>,
+}
+
+impl Drop for Lent<'_> {
+    /// Others may wait for the reader. Where its thread panicked, they must not.
+    fn drop(&mut self) {
+        if self.reader.is_some()
+            && let Ok(mut state) = self.feed.state.lock()
+        {
+            state.open.retain(|lane| lane.path != self.path);
+        }
+        self.feed.back.notify_all();
+    }
+}
+
 impl State {
-    fn start(&mut self, reading: Reading, options: BlockOptions) {
+    /// The reader of the file begun first that no thread reads; else that of the next file, unless one of those begun is
+    /// back in a moment.
+    fn lend<'feed>(&mut self, feed: &'feed Feed) -> Option<Lent<'feed>> {
+        let is_idle = |lane: &&mut Lane| lane.reader.is_some();
+        if self.open.iter_mut().find(is_idle).is_none() {
+            if self.open.iter().any(|lane| !lane.is_slow) {
+                return None;
+            }
+            while let Some(reading) = self.next_reading() {
+                if self.start(reading, feed.options) {
+                    break;
+                }
+            }
+        }
+        let lane = self.open.iter_mut().find(is_idle)?;
+        Some(Lent {
+            feed,
+            path: lane.path.clone(),
+            reader: lane.reader.take(),
+        })
+    }
+
+    /// The next file that does not continue one that is being read.
+    fn next_reading(&mut self) -> Option<Reading> {
+        let is_open = |source: &SourceId| self.open.iter().any(|lane| lane.source == *source);
+        let next = self.readings.iter().position(|reading| {
+            let segment = reading.segment.as_ref();
+            !segment.is_some_and(|segment| is_open(&segment.source))
+        });
+        self.readings.remove(next?)
+    }
+
+    /// Opens a lane for a file; not if there is nothing to read of it, or nothing that can be read.
+    fn start(&mut self, reading: Reading, options: BlockOptions) -> bool {
         let path = reading.file.path.clone();
         if let Outcome::Failed(error) = reading.outcome {
             self.failures.push((path, error));
-            return;
+            return false;
         }
         let Some(segment) = &reading.segment else {
-            return;
+            return false;
         };
         // Offsets must not pass over bytes of an earlier file that could not be read.
         if !self.begun.insert(segment.source.clone()) {
@@ -153,14 +236,31 @@ impl State {
                         found,
                     },
                 ));
-                return;
+                return false;
             }
         }
-        self.current = Some(BlockReader::new(reading, options));
+        self.open.push(Lane {
+            path,
+            source: segment.source.clone(),
+            is_slow: reading.file.compression != Compression::Plain
+                || unread_disk_bytes(&reading).is_none(),
+            disk_bytes_read: 0,
+            reader: Some(BlockReader::new(reading, options)),
+        });
+        true
     }
 
-    fn finish(&mut self) {
-        let Some(reader) = self.current.take() else {
+    fn take_back(&mut self, lent: &mut Lent<'_>) {
+        let lane = self.open.iter_mut().find(|lane| lane.path == lent.path);
+        if let (Some(lane), Some(reader)) = (lane, lent.reader.take()) {
+            lane.disk_bytes_read = reader.disk_bytes_read();
+            lane.reader = Some(reader);
+        }
+    }
+
+    fn finish(&mut self, lent: &mut Lent<'_>) {
+        self.open.retain(|lane| lane.path != lent.path);
+        let Some(reader) = lent.reader.take() else {
             return;
         };
         self.disk_bytes_done += reader.disk_bytes_read();
@@ -181,7 +281,7 @@ fn unread_disk_bytes(reading: &Reading) -> Option<u64> {
     match &reading.segment {
         None => Some(0),
         Some(segment) => match segment.file_end {
-            Some(end) if reading.file.compression == crate::Compression::Plain => {
+            Some(end) if reading.file.compression == Compression::Plain => {
                 Some(end - segment.file_start)
             }
             _ => reading.file.disk_bytes,

@@ -7,6 +7,7 @@
 mod blocks;
 mod corpus;
 mod discover;
+mod feed;
 mod identity;
 mod splits;
 mod world;
