@@ -77,7 +77,7 @@ fn the_pieces_of_each_source_come_in_order_to_many_threads() {
     let names: Vec<String> = (0..6).map(|n| format!("{n}.log.gz")).collect();
     let paths: Vec<_> = names.iter().map(|name| folder.path().join(name)).collect();
     for (name, path) in names.iter().zip(&paths) {
-        fs::write(path, gzip(&lines(name, 0, 3_000))).unwrap();
+        fs::write(path, gzip(lines(name, 0, 3_000))).unwrap();
     }
     let options = BlockOptions {
         block_bytes: 4_096,
