@@ -6,9 +6,11 @@
 //!
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
+mod actions;
 mod day;
 mod destination;
 mod durable;
+mod hashed;
 mod lake;
 mod load;
 mod location;

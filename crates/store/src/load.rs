@@ -1,6 +1,6 @@
 //! From an intake to durable commits: threads parse and encode, one commit takes rows and offsets together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::Error;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
 use crate::lake::Lake;
-use crate::part::{Encoder, Part, RowGroup, Written, writer_properties};
+use crate::part::{Encoder, Part, RowBytes, RowGroup, Written, add_bytes, writer_properties};
 
 /// How a load is carried out.
 #[derive(Debug, Clone)]
@@ -56,11 +56,7 @@ impl Lake {
     ) -> Result<Tally, Error> {
         self.widen(intake.schema()).await?;
         let mut total = Tally::default();
-        let mut committed: HashMap<String, u64> = self
-            .known_sources()?
-            .into_iter()
-            .map(|known| (known.id.to_string(), known.offset))
-            .collect();
+        let mut positions = self.positions()?;
         loop {
             let destination = Arc::new(self.destination());
             let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
@@ -70,20 +66,20 @@ impl Lake {
                 progress(&sum);
             });
             let (files, tally, drained) = outcome?;
-            let positions: Vec<KnownSource> = intake
+            let mut row_bytes = RowBytes::new();
+            for file in &files {
+                add_bytes(&mut row_bytes, &file.summary.row_bytes);
+            }
+            let read_to: Vec<KnownSource> = intake
                 .feed()
                 .positions()
                 .into_iter()
-                .map(|at| KnownSource {
-                    id: at.source,
-                    offset: at.offset,
-                    anchor: at.anchor,
-                })
-                .filter(|known| committed.get(&known.id.to_string()) != Some(&known.offset))
+                .map(KnownSource::from)
                 .collect();
-            if !files.is_empty() || !positions.is_empty() {
+            if !files.is_empty() || positions.is_behind(&read_to) {
                 destination.publish().await?;
-                match self.commit(&files, &positions).await {
+                let advanced = positions.advance(read_to, &row_bytes);
+                match self.commit(&files, advanced).await {
                     Ok(()) => {}
                     Err(Error::Conflict { .. }) => {
                         destination.discard(&files).await;
@@ -93,11 +89,6 @@ impl Lake {
                     // The commit may stand although something after it failed, so that its files must stay.
                     Err(error) => return Err(error),
                 }
-                committed.extend(
-                    positions
-                        .iter()
-                        .map(|known| (known.id.to_string(), known.offset)),
-                );
             }
             total.add(tally);
             if drained || stop.load(Ordering::Relaxed) {
