@@ -180,10 +180,10 @@ impl Lake {
             .with_actions(actions)
             .build(Some(&snapshot), self.table.log_store(), operation)
             .await;
-        match committed {
-            Ok(_) => Ok(self.table.update_state().await?),
-            Err(error) => Err(commit_error(error)),
-        }
+        let committed = committed.map_err(commit_error)?;
+        // Not the newest version: what others committed meanwhile was not planned with.
+        self.table.state = Some(committed.snapshot());
+        Ok(())
     }
 }
 

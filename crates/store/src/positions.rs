@@ -76,6 +76,13 @@ impl Positions {
         self.sources.get(source)
     }
 
+    /// Whether all sources are read just as far: then whoever planned with one has planned with the other.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let known = |of: &Self| of.sources.values().map(|at| at.known.clone()).collect();
+        let (ours, theirs): (Vec<KnownSource>, Vec<KnownSource>) = (known(self), known(other));
+        ours == theirs
+    }
+
     /// Whether a source is read to elsewhere than is said here.
     pub(crate) fn is_behind(&self, read_to: &[KnownSource]) -> bool {
         read_to.iter().any(|known| {
