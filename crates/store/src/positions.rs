@@ -116,6 +116,18 @@ impl Positions {
         transactions
     }
 
+    /// Takes rows out of the lake; gives what a commit has to say of it. The offsets stay.
+    pub(crate) fn expire(&mut self, row_bytes: &RowBytes) -> Vec<Transaction> {
+        let mut transactions = Vec::new();
+        for (source, bytes) in row_bytes {
+            let Some(position) = self.sources.get_mut(source) else {
+                continue;
+            };
+            position.row_bytes = position.row_bytes.map(|all| all.saturating_sub(*bytes));
+            transactions.extend(position.transactions());
+        }
+        transactions
+    }
 }
 
 impl Position {
