@@ -120,7 +120,7 @@ fn iso_week(text: &str) -> Option<NaiveDate> {
 }
 
 /// A date, a date and time, RFC 3339, or a stretch such as `24h` before `end`.
-fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
+pub(crate) fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.timestamp_micros());
     }
