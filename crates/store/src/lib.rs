@@ -2,7 +2,7 @@
 //!
 //! Start from [`Lake`]: [`Lake::load`] takes an [`floodmark_ingest::Intake`] to its end, and each commit holds rows
 //! together with the offsets they reach in their sources ([`Lake::known_sources`]). Readers see whole commits only.
-//! [`Lake::lines`] is the table at one version.
+//! [`Lake::lines`] is the table at one version. [`Lake::compact`], [`Lake::expire`], [`Lake::clean`] and [`verify`] keep it whole.
 //!
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
