@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_question;
+mod care;
 mod command;
 mod evaluation;
 mod formats;

@@ -367,6 +367,40 @@ fn a_store_that_ignores_conditions_is_refused() {
 }
 
 #[test]
+fn a_lake_is_cared_for_where_it_is() {
+    let bucket = Bucket::new();
+    for lines in [100, 200, 300] {
+        bucket.place.write("access.log", combined(0, lines));
+        bucket.adds("access.log", 100);
+    }
+    let whole = || {
+        let run = bucket.floodmark(&["lake", "verify"]);
+        assert_eq!(run.code, 0, "{run:#?}");
+    };
+    let compacted = bucket.floodmark(&["lake", "compact"]).done();
+    assert!(
+        compacted.starts_with("put together 3 files of 1 day, ")
+            && compacted.ends_with("; 300 rows as before\n"),
+        "{compacted}"
+    );
+    assert_eq!(bucket.rows(), 300);
+    assert_eq!(bucket.others()["lines"], 300);
+    assert_eq!(bucket.others()["missing"], 0);
+    whole();
+    let expired = bucket
+        .floodmark(&["lake", "expire", "--lines", "2026-11-03"])
+        .done();
+    assert!(
+        expired.starts_with("       went  300 rows in 1 file of "),
+        "{expired}"
+    );
+    assert_eq!(bucket.rows(), 0);
+    bucket.adds("access.log", 0);
+    whole();
+    bucket.leaves_nothing_here();
+}
+
+#[test]
 fn a_large_file_goes_in_parts() {
     let bucket = Bucket::new();
     // Hex digits that do not repeat, so that a Parquet file of them is larger than a part.

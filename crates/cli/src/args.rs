@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Ingest(IngestArgs),
     /// Say which logs nginx.conf names, and what logs hold: format, lines, rejects, time range, zones
     Inspect(InspectArgs),
+    /// Look after the lake: what it holds, whether it is whole, small files, old days
+    #[command(subcommand)]
+    Lake(LakeCommand),
     /// Write labelled traffic and its truth
     Simulate(SimulateArgs),
     /// Print the completion script for a shell
@@ -202,6 +205,42 @@ pub(crate) struct QueryArgs {
     pub(crate) window: WindowArgs,
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LakeCommand {
+    /// Say what the lake holds: files, rows, lines, coverage, and how far each source is read
+    Info(InfoArgs),
+    /// Check the log, each file to its last page, and that each line is there once
+    Verify,
+    /// Put the small files of each day together, and delete what nothing needs any more
+    Compact,
+    /// Let go of old lines by whole days; they are not read again
+    Expire(ExpireArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// How it is written
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: InfoOutput,
+}
+
+/// The written forms of what a lake holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InfoOutput {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExpireArgs {
+    /// Age from which on lines go, such as 45d; or a day, 2026-10-01, before which they go
+    #[arg(long, value_name = "AGE", default_value = "45d")]
+    pub(crate) lines: String,
+    /// Only say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

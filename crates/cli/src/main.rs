@@ -2,6 +2,7 @@
 
 mod account;
 mod args;
+mod clock;
 mod commands;
 mod conf;
 mod formats;
@@ -112,6 +113,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Query(args) => runtime.block_on(commands::query(&plan, args)),
         Command::Ingest(args) => runtime.block_on(commands::ingest(&plan, args)),
         Command::Inspect(args) => commands::inspect(&plan, args),
+        Command::Lake(command) => runtime.block_on(commands::lake(&plan, command)),
         Command::Simulate(args) => commands::simulate(&plan, args),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),

@@ -84,6 +84,11 @@ pub(crate) fn number(count: u64) -> String {
     out
 }
 
+/// A label and what it says, on a line; log bytes in it cannot move the cursor.
+pub(crate) fn row(label: &str, value: &str) -> String {
+    format!("{label:>11}  {}\n", escape_control(value))
+}
+
 /// `1 line`, `2 lines`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

@@ -120,8 +120,11 @@ fn iso_week(text: &str) -> Option<NaiveDate> {
 }
 
 /// A date, a date and time, RFC 3339, or a stretch such as `24h` before `end`.
-fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
+pub(crate) fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.timestamp_micros());
+    }
+    if let Ok(time) = DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z") {
         return Ok(time.timestamp_micros());
     }
     if let Ok(day) = text.parse::<NaiveDate>() {
@@ -228,6 +231,18 @@ mod tests {
             Tz::UTC,
             ("2026-11-14T12:01:00+00:00", "2026-11-15T12:01:00+00:00"),
         );
+    }
+
+    #[test]
+    fn seconds_may_be_left_out_before_a_zone() {
+        let point = |text| point("--since", text, Tz::Europe__Berlin, 0).unwrap();
+        for (short, long) in [
+            ("2026-11-16T08:00Z", "2026-11-16T08:00:00Z"),
+            ("2026-11-16T08:00+01:00", "2026-11-16T07:00:00Z"),
+            ("2026-11-16T08:00", "2026-11-16T07:00:00Z"),
+        ] {
+            assert_eq!(point(short), point(long), "{short}");
+        }
     }
 
     #[test]

@@ -37,6 +37,21 @@ impl Scratch {
         &self.dictionaries[index]
     }
 
+    /// Empty dictionaries for so many columns, for texts that come from elsewhere than a log.
+    #[must_use]
+    pub fn with_columns(columns: usize) -> Self {
+        let mut scratch = Self::default();
+        scratch
+            .dictionaries
+            .resize_with(columns, Dictionary::default);
+        scratch
+    }
+
+    /// The dictionary of the column at `index`, to add texts to.
+    pub fn dictionary_mut(&mut self, index: usize) -> &mut Dictionary {
+        &mut self.dictionaries[index]
+    }
+
     /// Whether the dictionaries have grown so large that they are to be cleared.
     #[must_use]
     pub fn is_crowded(&self) -> bool {

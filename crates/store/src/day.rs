@@ -2,7 +2,9 @@
 
 use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::take_record_batch;
+use arrow::datatypes::DataType;
 use arrow::temporal_conversions::date32_to_datetime;
+use datafusion::common::ScalarValue;
 
 use crate::Error;
 
@@ -15,6 +17,24 @@ pub(crate) struct Day(pub(crate) Option<i32>);
 impl Day {
     fn of(time_us: i64) -> Self {
         Self(i32::try_from(time_us.div_euclid(MICROSECONDS_A_DAY)).ok())
+    }
+
+    /// Reads [`Day::text`]; what is none is no day.
+    pub(crate) fn read(text: &str) -> Self {
+        match ScalarValue::try_from_string(text.to_owned(), &DataType::Date32) {
+            Ok(ScalarValue::Date32(days)) => Self(days),
+            _ => Self(None),
+        }
+    }
+
+    /// Whether a time, microseconds since the epoch, lies in the day.
+    pub(crate) fn holds(self, time_us: i64) -> bool {
+        self == Self::of(time_us)
+    }
+
+    /// The first moment after the day, microseconds since the epoch; `None` for rows without a time.
+    pub(crate) fn end_us(self) -> Option<i64> {
+        Some((i64::from(self.0?) + 1) * MICROSECONDS_A_DAY)
     }
 
     /// `2026-11-16`; `None` for rows without a time.

@@ -13,11 +13,14 @@ use crate::Error;
 use crate::destination::Destination;
 use crate::location::{LINES, Location, Root};
 use crate::part::Written;
-use crate::positions::{known_sources, transactions};
+use crate::positions::Positions;
 use crate::table::LinesTable;
 
 /// The partition column: the UTC day of the event.
 pub(crate) const DATE: &str = "date";
+
+/// The tag of a file in the Delta log that holds the SHA-256 of its bytes, in hex digits.
+pub(crate) const SHA256: &str = "floodmark.sha256";
 
 /// An open lake at one version.
 #[derive(Debug)]
@@ -76,7 +79,16 @@ impl Lake {
     ///
     /// The log cannot be read.
     pub fn known_sources(&self) -> Result<Vec<KnownSource>, Error> {
-        known_sources(&self.table)
+        let positions = self.positions()?;
+        Ok(positions
+            .iter()
+            .map(|(_, position)| position.known.clone())
+            .collect())
+    }
+
+    /// How far each source is read at this version, in one pass over the log.
+    pub(crate) fn positions(&self) -> Result<Positions, Error> {
+        Positions::of(&self.table)
     }
 
     /// The table's columns, the partition column left out.
@@ -129,25 +141,38 @@ impl Lake {
         self.root.destination()
     }
 
+    pub(crate) fn table(&self) -> &DeltaTable {
+        &self.table
+    }
+
     /// One commit of files and of the offsets up to which their sources are read.
-    ///
-    /// Built on the version this lake was opened at: if anyone committed since, nothing is written.
     pub(crate) async fn commit(
         &mut self,
         files: &[Written],
-        positions: &[KnownSource],
+        positions: Vec<Transaction>,
     ) -> Result<(), Error> {
-        let actions = files.iter().map(|file| Action::Add(add(file))).collect();
-        let txns: Vec<Transaction> = positions.iter().flat_map(transactions).collect();
+        let actions = files.iter().map(|file| Action::Add(file.add()));
         let operation = DeltaOperation::Write {
             mode: SaveMode::Append,
             partition_by: Some(vec![DATE.to_owned()]),
             predicate: None,
         };
         let properties = CommitProperties::default()
+            .with_application_transactions(positions)
+            .with_metadata([("floodmark.botRules".to_owned(), RULES_VERSION.into())]);
+        self.commit_actions(actions.collect(), operation, properties)
+            .await
+    }
+
+    /// Built on the version this lake was opened at: if anyone committed since, nothing is written.
+    pub(crate) async fn commit_actions(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        properties: CommitProperties,
+    ) -> Result<(), Error> {
+        let properties = properties
             .with_max_retries(0)
-            .with_application_transactions(txns)
-            .with_metadata([("floodmark.botRules".to_owned(), RULES_VERSION.into())])
             // Old log files are cleaned by whoever cares for the lake, not by each writer.
             .with_cleanup_expired_logs(Some(false));
         let snapshot = self.table.snapshot()?.clone();
@@ -155,10 +180,10 @@ impl Lake {
             .with_actions(actions)
             .build(Some(&snapshot), self.table.log_store(), operation)
             .await;
-        match committed {
-            Ok(_) => Ok(self.table.update_state().await?),
-            Err(error) => Err(commit_error(error)),
-        }
+        let committed = committed.map_err(commit_error)?;
+        // Not the newest version: what others committed meanwhile was not planned with.
+        self.table.state = Some(committed.snapshot());
+        Ok(())
     }
 }
 
@@ -236,14 +261,21 @@ fn delta_field(column: &Column) -> StructField {
     StructField::nullable(&column.name, data_type)
 }
 
-fn add(file: &Written) -> Add {
-    Add {
-        path: file.relative.clone(),
-        partition_values: HashMap::from([(DATE.to_owned(), file.day.text())]),
-        size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
-        modification_time: file.modified_ms,
-        data_change: true,
-        stats: Some(file.summary.to_delta().to_string()),
-        ..Add::default()
+impl Written {
+    /// As new rows of the table.
+    pub(crate) fn add(&self) -> Add {
+        Add {
+            path: self.relative.clone(),
+            partition_values: HashMap::from([(DATE.to_owned(), self.day.text())]),
+            size: i64::try_from(self.bytes).unwrap_or(i64::MAX),
+            modification_time: self.modified_ms,
+            data_change: true,
+            stats: Some(self.summary.to_delta().to_string()),
+            tags: Some(HashMap::from([(
+                SHA256.to_owned(),
+                Some(self.sha256.clone()),
+            )])),
+            ..Add::default()
+        }
     }
 }

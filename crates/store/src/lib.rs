@@ -2,13 +2,16 @@
 //!
 //! Start from [`Lake`]: [`Lake::load`] takes an [`floodmark_ingest::Intake`] to its end, and each commit holds rows
 //! together with the offsets they reach in their sources ([`Lake::known_sources`]). Readers see whole commits only.
-//! [`Lake::lines`] is the table at one version.
+//! [`Lake::lines`] is the table at one version. [`Lake::compact`], [`Lake::expire`], [`Lake::clean`] and [`verify`] keep it whole.
 //!
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
+mod actions;
+mod care;
 mod day;
 mod destination;
 mod durable;
+mod hashed;
 mod lake;
 mod load;
 mod location;
@@ -21,6 +24,10 @@ mod text_chunk;
 
 use std::path::PathBuf;
 
+pub use care::{
+    Cleaned, CompactOptions, Compacted, Expiry, OnClean, Overview, Problem, SourceRead, Verified,
+    WhichDays, verify,
+};
 pub use lake::Lake;
 pub use load::LoadOptions;
 pub use location::Location;
@@ -91,6 +98,17 @@ pub enum Error {
     BadPosition {
         /// The application id.
         app_id: String,
+    },
+    /// A file of the lake does not hold what its commit says of it.
+    #[error(
+        "`{}` is damaged: found {found}\nhint: `floodmark lake verify` tells what is, and what to do",
+        path.display()
+    )]
+    Damaged {
+        /// The file, in the table.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
     },
     /// A file was used after it was finished: a bug of ours.
     #[error("`{}` is finished already", path.display())]

@@ -1,6 +1,6 @@
 //! From an intake to durable commits: threads parse and encode, one commit takes rows and offsets together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,8 @@ use crate::Error;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
 use crate::lake::Lake;
-use crate::part::{Encoder, Part, RowGroup, Written, writer_properties};
+use crate::part::{Encoder, Part, RowBytes, RowGroup, Written, add_bytes, writer_properties};
+use crate::positions::Positions;
 
 /// How a load is carried out.
 #[derive(Debug, Clone)]
@@ -37,6 +38,9 @@ const OPEN_DAYS_MAX: usize = 8;
 /// Encoded bytes in the open row groups of a thread.
 const OPEN_BYTES_MAX: usize = 40 << 20;
 
+/// How often a commit is made again on top of one that read nothing: such commits are rare.
+const COMMITS_BETWEEN_MAX: usize = 20;
+
 impl Lake {
     /// Reads an intake to its end into the lake. Each commit holds rows and the offsets they reach.
     ///
@@ -45,7 +49,7 @@ impl Lake {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if another process committed meanwhile: nothing of the open batch was written, and the
+    /// [`Error::Conflict`] if another process read on meanwhile: nothing of the open batch was written, and the
     /// logs are to be planned again from [`Lake::known_sources`]. Any other error likewise leaves whole commits only.
     pub async fn load(
         &mut self,
@@ -54,13 +58,16 @@ impl Lake {
         stop: &AtomicBool,
         progress: &(dyn Fn(&Tally) + Sync),
     ) -> Result<Tally, Error> {
+        let mut positions = self.positions()?;
+        let version = self.version();
         self.widen(intake.schema()).await?;
+        // New columns may be committed on top of what others committed since the logs were planned.
+        if self.version() != version && !self.positions()?.reads_as(&positions) {
+            return Err(Error::Conflict {
+                committed: Box::default(),
+            });
+        }
         let mut total = Tally::default();
-        let mut committed: HashMap<String, u64> = self
-            .known_sources()?
-            .into_iter()
-            .map(|known| (known.id.to_string(), known.offset))
-            .collect();
         loop {
             let destination = Arc::new(self.destination());
             let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
@@ -70,20 +77,15 @@ impl Lake {
                 progress(&sum);
             });
             let (files, tally, drained) = outcome?;
-            let positions: Vec<KnownSource> = intake
+            let read_to: Vec<KnownSource> = intake
                 .feed()
                 .positions()
                 .into_iter()
-                .map(|at| KnownSource {
-                    id: at.source,
-                    offset: at.offset,
-                    anchor: at.anchor,
-                })
-                .filter(|known| committed.get(&known.id.to_string()) != Some(&known.offset))
+                .map(KnownSource::from)
                 .collect();
-            if !files.is_empty() || !positions.is_empty() {
+            if !files.is_empty() || positions.is_behind(&read_to) {
                 destination.publish().await?;
-                match self.commit(&files, &positions).await {
+                match self.commit_batch(&files, &read_to, &mut positions).await {
                     Ok(()) => {}
                     Err(Error::Conflict { .. }) => {
                         destination.discard(&files).await;
@@ -93,17 +95,49 @@ impl Lake {
                     // The commit may stand although something after it failed, so that its files must stay.
                     Err(error) => return Err(error),
                 }
-                committed.extend(
-                    positions
-                        .iter()
-                        .map(|known| (known.id.to_string(), known.offset)),
-                );
             }
             total.add(tally);
             if drained || stop.load(Ordering::Relaxed) {
                 return Ok(total);
             }
         }
+    }
+}
+
+impl Lake {
+    /// One commit of files and of how far sources are read now, `positions` before and after.
+    ///
+    /// Commits that read nothing, such as compactions, may come in between: the batch was planned as it would be after them.
+    async fn commit_batch(
+        &mut self,
+        files: &[Written],
+        read_to: &[KnownSource],
+        positions: &mut Positions,
+    ) -> Result<(), Error> {
+        let mut row_bytes = RowBytes::new();
+        for file in files {
+            add_bytes(&mut row_bytes, &file.summary.row_bytes);
+        }
+        for attempt in 0.. {
+            let mut advanced = positions.clone();
+            let transactions = advanced.advance(read_to.iter().cloned(), &row_bytes);
+            match self.commit(files, transactions).await {
+                Ok(()) => {
+                    *positions = advanced;
+                    return Ok(());
+                }
+                Err(Error::Conflict { committed }) => {
+                    self.refresh().await?;
+                    let newer = self.positions()?;
+                    if attempt == COMMITS_BETWEEN_MAX || !newer.reads_as(positions) {
+                        return Err(Error::Conflict { committed });
+                    }
+                    *positions = newer;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("the loop returns")
     }
 }
 

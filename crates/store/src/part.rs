@@ -1,13 +1,14 @@
 //! One Parquet file of one day, made of row groups that threads encode on their own.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{max, min};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef, UInt32Type};
 use floodmark_ingest::Scratch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
@@ -22,6 +23,7 @@ use zstd::bulk::Compressor;
 use crate::Error;
 use crate::day::Day;
 use crate::destination::Destination;
+use crate::hashed::Hashed;
 use crate::text_chunk::{Encoded, TextChunk, compressor};
 
 /// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
@@ -65,7 +67,7 @@ pub(crate) struct Part {
     day: Day,
     path: PathBuf,
     relative: String,
-    writer: Mutex<Option<SerializedFileWriter<BufWriter<File>>>>,
+    writer: Mutex<Option<SerializedFileWriter<BufWriter<Hashed<File>>>>>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     descr: SchemaDescPtr,
@@ -78,7 +80,12 @@ pub(crate) struct Summary {
     pub(crate) rows: usize,
     pub(crate) time_nulls: usize,
     pub(crate) time_range_us: Option<(i64, i64)>,
+    /// Bytes of log that the rows stand for, by source. Known while a file is written; the Delta log does not say it.
+    pub(crate) row_bytes: RowBytes,
 }
+
+/// Bytes of log in rows, by source.
+pub(crate) type RowBytes = BTreeMap<String, u64>;
 
 /// A file that is complete and kept.
 #[derive(Debug)]
@@ -88,6 +95,8 @@ pub(crate) struct Written {
     pub(crate) relative: String,
     pub(crate) bytes: u64,
     pub(crate) modified_ms: i64,
+    /// The SHA-256 of its bytes, in hex digits.
+    pub(crate) sha256: String,
     pub(crate) summary: Summary,
 }
 
@@ -104,8 +113,8 @@ impl Part {
             uuid::Uuid::new_v4()
         );
         let (path, file) = destination.create(&relative)?;
-        let writer =
-            ArrowWriter::try_new(BufWriter::new(file), Arc::clone(schema), Some(properties))?;
+        let file = BufWriter::new(Hashed::new(file));
+        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))?;
         let (writer, factory) = writer.into_serialized_writer()?;
         let descr = Arc::new(writer.schema_descr().clone());
         Ok(Self {
@@ -185,7 +194,8 @@ impl Part {
             path: self.path.clone(),
             source,
         };
-        let file = writer.inner().get_ref();
+        let hashed = writer.inner().get_ref();
+        let file = hashed.get_ref();
         self.destination.keep(&self.relative, &self.path, file)?;
         let metadata = file.metadata().map_err(cannot)?;
         let modified_ms = metadata
@@ -205,6 +215,7 @@ impl Part {
             relative: self.relative,
             bytes: metadata.len(),
             modified_ms,
+            sha256: hashed.sha256(),
             summary,
         })
     }
@@ -277,7 +288,7 @@ impl RowGroup {
                 self.texts[at].write(array, dictionary, &mut encoder.compressor)?;
             }
         }
-        self.summary.add(&Summary::of(rows));
+        self.summary.add(&Summary::of(rows, &encoder.scratch));
         Ok(())
     }
 
@@ -329,7 +340,7 @@ impl RowGroup {
 }
 
 impl Summary {
-    fn of(rows: &RecordBatch) -> Self {
+    fn of(rows: &RecordBatch, scratch: &Scratch) -> Self {
         let times = rows
             .column_by_name("time")
             .and_then(|column| column.as_any().downcast_ref::<TimestampMicrosecondArray>());
@@ -337,6 +348,7 @@ impl Summary {
             rows: rows.num_rows(),
             time_nulls: times.map_or(rows.num_rows(), Array::null_count),
             time_range_us: times.and_then(|times| Some((min(times)?, max(times)?))),
+            row_bytes: row_bytes(rows, scratch).unwrap_or_default(),
         }
     }
 
@@ -347,7 +359,32 @@ impl Summary {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (range, None) | (None, range) => range,
         };
+        add_bytes(&mut self.row_bytes, &other.row_bytes);
     }
+}
+
+/// Adds to the bytes of each source.
+pub(crate) fn add_bytes(sum: &mut RowBytes, more: &RowBytes) {
+    for (source, bytes) in more {
+        *sum.entry(source.clone()).or_default() += bytes;
+    }
+}
+
+/// How many bytes of which source the rows stand for; their sources are codes.
+fn row_bytes(rows: &RecordBatch, scratch: &Scratch) -> Option<RowBytes> {
+    let (at, _) = rows.schema_ref().column_with_name("source")?;
+    let sources = rows.column(at).as_primitive_opt::<UInt32Type>()?;
+    let bytes = rows.column_by_name("line_bytes")?;
+    let bytes = bytes.as_primitive_opt::<Int64Type>()?;
+    let mut sum = RowBytes::new();
+    let mut row = 0;
+    for run in sources.values().chunk_by(|one, next| one == next) {
+        let run_bytes: i64 = bytes.values()[row..row + run.len()].iter().sum();
+        let source = String::from_utf8_lossy(scratch.dictionary(at).text(run[0]));
+        *sum.entry(source.into_owned()).or_default() += run_bytes.unsigned_abs();
+        row += run.len();
+    }
+    Some(sum)
 }
 
 impl Summary {
@@ -388,6 +425,7 @@ impl Summary {
             rows: count(&stats["numRecords"]),
             time_nulls: count(&stats["nullCount"]["time"]),
             time_range_us: time(&stats["minValues"]).zip(time(&stats["maxValues"])),
+            row_bytes: RowBytes::new(),
         }
     }
 }

@@ -1,79 +1,160 @@
-//! The offset of each source, kept as application transactions of the Delta log.
+//! How far each source is read, kept as application transactions of the Delta log.
+//!
+//! Three numbers a source: the offset up to which it is read; the anchor, by which its bytes are known again; and how many of
+//! its bytes stand in rows of the lake. The last is less than the offset by what no row stands for: blank lines that end a
+//! block, and lines that were expired. It makes a loss evident: rows of a source that add up to less are not all there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::Int64Type;
-use buoyant_kernel::Snapshot;
 use buoyant_kernel::actions::LOG_TXN_SCHEMA;
-use buoyant_kernel::engine::arrow_data::ArrowEngineData;
 use deltalake::DeltaTable;
 use deltalake::kernel::Transaction;
 use floodmark_source::{KnownSource, SourceId};
 
 use crate::Error;
+use crate::actions::for_each_batch;
+use crate::part::RowBytes;
 
 /// Application ids of ours begin so; the version is the offset.
 const PREFIX: &str = "floodmark/";
 /// And end so where the version is the anchor: the hash of the bytes just before the offset.
 const ANCHOR: &str = "/anchor";
+/// And so where it is the number of bytes in rows.
+const ROWS: &str = "/rows";
 
-/// The two transactions that say how far a source is read.
-pub(crate) fn transactions(known: &KnownSource) -> [Transaction; 2] {
-    let app_id = format!("{PREFIX}{}", known.id);
-    let as_version = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    [
-        Transaction::new(format!("{app_id}{ANCHOR}"), as_version(known.anchor)),
-        Transaction::new(app_id, as_version(known.offset)),
-    ]
+/// All sources of a lake at one version.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Positions {
+    /// By id.
+    sources: BTreeMap<String, Position>,
 }
 
-/// All sources at the table's version.
-pub(crate) fn known_sources(table: &DeltaTable) -> Result<Vec<KnownSource>, Error> {
-    let versions = newest_versions(table)?;
-    let mut known = Vec::new();
-    for (app_id, &offset) in &versions {
-        let Some(id) = app_id
-            .strip_prefix(PREFIX)
-            .filter(|id| !id.ends_with(ANCHOR))
-        else {
-            continue;
-        };
-        let anchor = versions.get(&format!("{app_id}{ANCHOR}"));
-        let (Some(&anchor), Ok(id)) = (anchor, id.parse::<SourceId>()) else {
-            return Err(Error::BadPosition {
-                app_id: app_id.clone(),
-            });
-        };
-        known.push(KnownSource {
-            id,
-            offset: offset.unsigned_abs(),
-            anchor: anchor.unsigned_abs(),
-        });
+/// How far one source is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Position {
+    pub(crate) known: KnownSource,
+    /// Bytes of it in rows; `None` if that was never recorded.
+    pub(crate) row_bytes: Option<u64>,
+}
+
+impl Positions {
+    /// Those at the table's version.
+    pub(crate) fn of(table: &DeltaTable) -> Result<Self, Error> {
+        let versions = newest_versions(table)?;
+        let is_more = |id: &str| id.ends_with(ANCHOR) || id.ends_with(ROWS);
+        let mut sources = BTreeMap::new();
+        for (app_id, &offset) in &versions {
+            let Some(id) = app_id.strip_prefix(PREFIX).filter(|id| !is_more(id)) else {
+                continue;
+            };
+            let more = |what: &str| versions.get(&format!("{app_id}{what}"));
+            let (Some(anchor), Ok(source)) = (more(ANCHOR), id.parse::<SourceId>()) else {
+                return Err(Error::BadPosition {
+                    app_id: app_id.clone(),
+                });
+            };
+            let known = KnownSource {
+                id: source,
+                offset: offset.unsigned_abs(),
+                anchor: anchor.unsigned_abs(),
+            };
+            let row_bytes = more(ROWS).map(|bytes| bytes.unsigned_abs());
+            sources.insert(id.to_owned(), Position { known, row_bytes });
+        }
+        Ok(Self { sources })
     }
-    known.sort_by_cached_key(|known| known.id.to_string());
-    Ok(known)
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Position)> {
+        self.sources
+            .iter()
+            .map(|(id, position)| (id.as_str(), position))
+    }
+
+    pub(crate) fn get(&self, source: &str) -> Option<&Position> {
+        self.sources.get(source)
+    }
+
+    /// Whether all sources are read just as far: then whoever planned with one has planned with the other.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let known = |of: &Self| of.sources.values().map(|at| at.known.clone()).collect();
+        let (ours, theirs): (Vec<KnownSource>, Vec<KnownSource>) = (known(self), known(other));
+        ours == theirs
+    }
+
+    /// Whether a source is read to elsewhere than is said here.
+    pub(crate) fn is_behind(&self, read_to: &[KnownSource]) -> bool {
+        read_to.iter().any(|known| {
+            let position = self.get(known.id.as_str());
+            position.is_none_or(|position| position.known.offset != known.offset)
+        })
+    }
+
+    /// Goes on to where sources are read now, `row_bytes` more of them in rows; gives what a commit has to say of it.
+    pub(crate) fn advance(
+        &mut self,
+        read_to: impl IntoIterator<Item = KnownSource>,
+        row_bytes: &RowBytes,
+    ) -> Vec<Transaction> {
+        let mut transactions = Vec::new();
+        for known in read_to {
+            let id = known.id.as_str().to_owned();
+            let more = row_bytes.get(&id).copied().unwrap_or_default();
+            let so_far = match self.sources.get(&id) {
+                Some(position) if position.known.offset == known.offset => continue,
+                Some(position) => position.row_bytes,
+                None => Some(0),
+            };
+            let position = Position {
+                known,
+                row_bytes: so_far.map(|bytes| bytes + more),
+            };
+            transactions.extend(position.transactions());
+            self.sources.insert(id, position);
+        }
+        transactions
+    }
+
+    /// Takes rows out of the lake; gives what a commit has to say of it. The offsets stay.
+    pub(crate) fn expire(&mut self, row_bytes: &RowBytes) -> Vec<Transaction> {
+        let mut transactions = Vec::new();
+        for (source, bytes) in row_bytes {
+            let Some(position) = self.sources.get_mut(source) else {
+                continue;
+            };
+            position.row_bytes = position.row_bytes.map(|all| all.saturating_sub(*bytes));
+            transactions.extend(position.transactions());
+        }
+        transactions
+    }
+}
+
+impl Position {
+    fn transactions(&self) -> impl Iterator<Item = Transaction> {
+        let app_id = format!("{PREFIX}{}", self.known.id);
+        let transaction = |app_id: String, number: u64| {
+            Transaction::new(app_id, i64::try_from(number).unwrap_or(i64::MAX))
+        };
+        let rows = self.row_bytes;
+        let rows = rows.map(|bytes| transaction(format!("{app_id}{ROWS}"), bytes));
+        [
+            transaction(format!("{app_id}{ANCHOR}"), self.known.anchor),
+            transaction(app_id, self.known.offset),
+        ]
+        .into_iter()
+        .chain(rows)
+    }
 }
 
 fn newest_versions(table: &DeltaTable) -> Result<HashMap<String, i64>, Error> {
-    let log_store = table.log_store();
-    let engine = log_store.engine(None);
-    let mut builder = Snapshot::builder_for(log_store.root_url().as_str());
-    if let Some(version) = table.version() {
-        builder = builder.at_version(version);
-    }
-    let snapshot = builder.build(engine.as_ref())?;
     let mut versions = HashMap::new();
     // Newest commits come first, so the first version seen of an id is the one that holds.
-    for batch in snapshot
-        .log_segment()
-        .read_actions(engine.as_ref(), LOG_TXN_SCHEMA.clone())?
-    {
-        let batch = ArrowEngineData::try_from_engine_data(batch?.actions)?;
-        for (app_id, version) in in_batch(batch.record_batch()) {
+    for_each_batch(table, &LOG_TXN_SCHEMA, |batch| {
+        for (app_id, version) in in_batch(batch) {
             versions.entry(app_id).or_insert(version);
         }
-    }
+    })?;
     Ok(versions)
 }
 

@@ -22,6 +22,7 @@ use floodmark_ingest::LineSchema;
 use futures::TryStreamExt;
 
 use crate::Error;
+use crate::day::Day;
 use crate::lake::DATE;
 use crate::location::FileStore;
 use crate::part::Summary;
@@ -81,7 +82,7 @@ impl LinesTable {
                 LakeFile {
                     path: format!("{}/{}", store.prefix, file.path()),
                     bytes: u64::try_from(file.size()).unwrap_or_default(),
-                    date: date.and_then(|date| days_since_epoch(&date)),
+                    date: date.and_then(|date| Day::read(&date).0),
                     rows: summary.rows,
                     time_range_us: summary.time_range_us,
                 }
@@ -128,13 +129,6 @@ impl LinesTable {
             .with_file_schema(Arc::clone(&self.schema))
             .try_build(filter)?
             .prune(self)
-    }
-}
-
-fn days_since_epoch(date: &str) -> Option<i32> {
-    match ScalarValue::try_from_string(date.to_owned(), &DataType::Date32).ok()? {
-        ScalarValue::Date32(days) => days,
-        _ => None,
     }
 }
 

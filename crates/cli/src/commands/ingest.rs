@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use floodmark_ingest::{Intake, LineSchema, Tally, TextAs};
 use floodmark_source::{BlockOptions, Feed, LastLine, plan as plan_readings};
-use floodmark_store::{Error as StoreError, Lake, LoadOptions};
+use floodmark_store::{CompactOptions, Error as StoreError, Lake, LoadOptions, WhichDays};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::Outcome;
 use crate::account;
 use crate::args::IngestArgs;
+use crate::commands::lake::compact;
 use crate::logs::{Logs, Reads};
 use crate::plan::Plan;
 use crate::say::{Level, said};
@@ -95,6 +96,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                         .warn("stopped by a signal; run it again to go on from here");
                     return Ok(Outcome::Incomplete);
                 }
+                tidy(plan, &mut lake).await;
                 plan.voice.notice(&format!(
                     "lake {} at version {}",
                     plan.lake.display(),
@@ -116,6 +118,22 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
         }
     }
     unreachable!("the loop returns or fails")
+}
+
+/// Puts small files together where a day has many. The lines are in the lake by now, so that nothing of this fails the run.
+async fn tidy(plan: &Plan, lake: &mut Lake) {
+    let options = CompactOptions {
+        days: WhichDays::Crowded,
+        ..CompactOptions::default()
+    };
+    match compact(lake, &options).await {
+        Ok(text) if text.is_empty() => {}
+        Ok(text) => plan.voice.notice(text.trim_end()),
+        Err(error) => plan.voice.warn(&format!(
+            "the lines are in the lake, but its small files were not put together: {}",
+            account::chain(error.as_ref())
+        )),
+    }
 }
 
 /// SIGINT and SIGTERM end the run after the blocks at hand, with a commit of what is whole; a second one at once.

@@ -1,7 +1,6 @@
 //! `floodmark inspect`: what logs hold, and what to mend.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +9,12 @@ use anyhow::Result;
 use chrono::DateTime;
 use floodmark_format::{AccessLog, CompiledFormat, Escape, LogFormat};
 use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally, TextAs};
-use floodmark_report::escape_control;
 use floodmark_source::{BlockOptions, Feed, LogFile, copytruncated, plan as plan_readings};
 
 use crate::args::InspectArgs;
 use crate::logs::{ConfLogs, Logs, Reads};
 use crate::plan::Plan;
-use crate::say::{counted, number};
+use crate::say::{counted, number, row};
 use crate::{Outcome, account, out};
 
 /// Names that logrotate passes over in its folder, by their ends.
@@ -115,7 +113,7 @@ struct Rows {
 
 impl Rows {
     fn say(&mut self, label: &str, value: &str) {
-        let _ = writeln!(self.text, "{label:>11}  {}", escape_control(value));
+        self.text += &row(label, value);
     }
 
     /// A row of words, unless there are none.

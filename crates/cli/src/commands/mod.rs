@@ -3,6 +3,8 @@
 mod answer;
 mod ingest;
 mod inspect;
+mod lake;
+mod lake_info;
 mod query;
 mod report;
 mod shell;
@@ -12,6 +14,7 @@ mod temporary;
 
 pub(crate) use ingest::ingest;
 pub(crate) use inspect::inspect;
+pub(crate) use lake::lake;
 pub(crate) use query::query;
 pub(crate) use report::report;
 pub(crate) use shell::{completions, man};

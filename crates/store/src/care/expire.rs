@@ -1,0 +1,167 @@
+//! Old days let go.
+
+use std::collections::HashMap;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
+use deltalake::kernel::Action;
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::protocol::DeltaOperation;
+use futures::TryStreamExt;
+
+use super::CONFLICTS_MAX;
+use super::files::LakeFile;
+use super::stored::StoredFile;
+use crate::lake::DATE;
+use crate::part::{RowBytes, add_bytes};
+use crate::{Error, Lake};
+
+/// What goes, or went, and what stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// First and last day that goes, `2026-11-16`; `None` if none does.
+    pub days: Option<(String, String)>,
+    /// Files that go.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Files that stay.
+    pub kept_files: u64,
+    /// Bytes of them.
+    pub kept_bytes: u64,
+    /// Rows in them.
+    pub kept_rows: u64,
+    /// First and last day that stays.
+    pub kept_days: Option<(String, String)>,
+}
+
+impl Lake {
+    /// What [`Lake::expire`] would take out of the lake.
+    ///
+    /// # Errors
+    ///
+    /// The table's state cannot be read.
+    pub async fn expirable(&self, before_us: i64) -> Result<Expiry, Error> {
+        let (gone, kept) = self.split_at(before_us).await?;
+        Ok(Expiry::of(&gone, &kept))
+    }
+
+    /// Takes the days that end at or before a time, microseconds since the epoch, out of the lake, by one commit. A day that the time
+    /// lies in stays whole, and so do rows without a time. `now_ms` is milliseconds since the epoch.
+    ///
+    /// The offsets of sources stay, so that no line is read again. The old files stay until [`Lake::clean`] removes them.
+    ///
+    /// # Errors
+    ///
+    /// A file that is to go cannot be read, so that nobody could tell how much of which source goes; or the commit failed.
+    pub async fn expire(&mut self, before_us: i64, now_ms: i64) -> Result<Expiry, Error> {
+        let mut read: HashMap<String, RowBytes> = HashMap::new();
+        for attempt in 0.. {
+            let (gone, kept) = self.split_at(before_us).await?;
+            let expiry = Expiry::of(&gone, &kept);
+            let Some((_, last)) = &expiry.days else {
+                return Ok(expiry);
+            };
+            let mut row_bytes = RowBytes::new();
+            for file in &gone {
+                if !read.contains_key(file.name()) {
+                    read.insert(file.name().to_owned(), self.row_bytes(file).await?);
+                }
+                add_bytes(&mut row_bytes, &read[file.name()]);
+            }
+            let expired = self.positions()?.expire(&row_bytes);
+            let removes = gone
+                .iter()
+                .map(|file| Action::Remove(file.remove(now_ms, true)));
+            let operation = DeltaOperation::Delete {
+                predicate: Some(format!("{DATE} <= '{last}'")),
+            };
+            let properties = CommitProperties::default().with_application_transactions(expired);
+            match self
+                .commit_actions(removes.collect(), operation, properties)
+                .await
+            {
+                Ok(()) => return Ok(expiry),
+                Err(Error::Conflict { .. }) if attempt < CONFLICTS_MAX => self.refresh().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("the loop returns")
+    }
+
+    /// Files whose day ends at or before a time, and the others.
+    async fn split_at(&self, before_us: i64) -> Result<(Vec<LakeFile>, Vec<LakeFile>), Error> {
+        let files = self.files().await?;
+        let is_over = |file: &LakeFile| file.day.end_us().is_some_and(|end| end <= before_us);
+        Ok(files.into_iter().partition(is_over))
+    }
+
+    /// How many bytes of which source the rows of a file stand for.
+    async fn row_bytes(&self, file: &LakeFile) -> Result<RowBytes, Error> {
+        let damaged = |error: parquet::errors::ParquetError| Error::Damaged {
+            path: file.name().into(),
+            found: error.to_string(),
+        };
+        let stored = StoredFile::new(&self.store(), file.path(), file.bytes());
+        let footer = stored.footer().await.map_err(damaged)?;
+        let mut batches = stored.columns(&footer, &["source", "line_bytes"])?;
+        let mut sum = RowBytes::new();
+        while let Some(rows) = batches.try_next().await.map_err(damaged)? {
+            add_rows(&mut sum, &rows)?;
+        }
+        Ok(sum)
+    }
+}
+
+fn add_rows(sum: &mut RowBytes, rows: &RecordBatch) -> Result<(), Error> {
+    let column = |name: &str, as_type: &DataType| {
+        let column = rows.schema_ref().index_of(name)?;
+        arrow::compute::cast(rows.column(column), as_type)
+    };
+    let sources = column("source", &DataType::Utf8View)?;
+    let bytes = column("line_bytes", &DataType::Int64)?;
+    let rows = sources.as_string_view().iter();
+    for (source, bytes) in rows.zip(bytes.as_primitive::<Int64Type>()) {
+        let (Some(source), Some(bytes)) = (source, bytes) else {
+            continue;
+        };
+        match sum.get_mut(source) {
+            Some(sum) => *sum += bytes.unsigned_abs(),
+            None => drop(sum.insert(source.to_owned(), bytes.unsigned_abs())),
+        }
+    }
+    Ok(())
+}
+
+impl Expiry {
+    fn of(gone: &[LakeFile], kept: &[LakeFile]) -> Self {
+        let (files, bytes, rows) = totals(gone);
+        let (kept_files, kept_bytes, kept_rows) = totals(kept);
+        Self {
+            days: ends(gone),
+            files,
+            bytes,
+            rows,
+            kept_files,
+            kept_bytes,
+            kept_rows,
+            kept_days: ends(kept),
+        }
+    }
+}
+
+fn totals(files: &[LakeFile]) -> (u64, u64, u64) {
+    let bytes = files.iter().map(LakeFile::bytes).sum();
+    let rows = files.iter().map(|file| file.summary.rows as u64).sum();
+    (files.len() as u64, bytes, rows)
+}
+
+/// First and last day of files in order.
+fn ends(files: &[LakeFile]) -> Option<(String, String)> {
+    let mut days = files.iter().filter_map(|file| file.day.text());
+    let first = days.next()?;
+    let last = days.next_back().unwrap_or_else(|| first.clone());
+    Some((first, last))
+}

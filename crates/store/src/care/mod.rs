@@ -1,0 +1,24 @@
+//! Care of a lake: small files put together, old days let go, bytes that nothing needs removed, everything checked.
+//!
+//! Whatever changes the table is one commit, built on the version it was planned on; of two writers one is refused and
+//! plans again. Bytes are deleted later, by [`Lake::clean`](crate::Lake::clean) alone: a reader of an older version finds its files for a
+//! day. So a crash at any moment leaves a whole version, and at worst files that nothing names.
+
+mod clean;
+mod compact;
+mod expire;
+mod files;
+mod overview;
+mod recode;
+mod rewrite;
+mod stored;
+mod verify;
+
+pub use clean::{Cleaned, OnClean};
+pub use compact::{CompactOptions, Compacted, WhichDays};
+pub use expire::Expiry;
+pub use overview::{Overview, SourceRead};
+pub use verify::{Problem, Verified, verify};
+
+/// How often a change is planned again because another process committed meanwhile.
+const CONFLICTS_MAX: usize = 20;
