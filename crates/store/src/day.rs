@@ -2,19 +2,40 @@
 
 use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow::compute::take_record_batch;
+use arrow::datatypes::DataType;
 use arrow::temporal_conversions::date32_to_datetime;
+use datafusion::common::ScalarValue;
 
 use crate::Error;
 
-const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
+pub(crate) const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
 /// Days since the epoch, or none for rows without a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day(pub(crate) Option<i32>);
 
 impl Day {
-    fn of(time_us: i64) -> Self {
+    pub(crate) fn of(time_us: i64) -> Self {
         Self(i32::try_from(time_us.div_euclid(MICROSECONDS_A_DAY)).ok())
+    }
+
+    /// Reads [`Day::text`]; `None` for what is no day.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match ScalarValue::try_from_string(text.to_owned(), &DataType::Date32).ok()? {
+            ScalarValue::Date32(days) => days.map(|day| Self(Some(day))),
+            _ => None,
+        }
+    }
+
+    /// The first day of its month.
+    pub(crate) fn month(self) -> Self {
+        let text = self.text().unwrap_or_default();
+        let day = text.rsplit('-').next().and_then(|day| day.parse().ok());
+        Self(
+            self.0
+                .zip(day)
+                .map(|(days, day): (i32, i32)| days - day + 1),
+        )
     }
 
     /// `2026-11-16`; `None` for rows without a time.
@@ -59,4 +80,20 @@ pub(crate) fn by_day(rows: RecordBatch) -> Result<Vec<(Day, RecordBatch)>, Error
     days.into_iter()
         .map(|(day, indices)| Ok((day, take_record_batch(&rows, &UInt32Array::from(indices))?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_begins_with_its_first_day() {
+        let day = Day::of(1_709_210_000_000_000);
+        assert_eq!(day.text().as_deref(), Some("2024-02-29"));
+        assert_eq!(day.month().text().as_deref(), Some("2024-02-01"));
+        assert_eq!(Day::parse("2024-02-29"), Some(day));
+        assert_eq!(Day::parse("yesterday"), None);
+        assert_eq!(day.month().month(), day.month());
+        assert_eq!(Day(None).month(), Day(None));
+    }
 }

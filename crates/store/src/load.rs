@@ -1,17 +1,18 @@
 //! From an intake to durable commits: threads parse and encode, one commit takes rows and offsets together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use floodmark_ingest::{Intake, LineBatch, Tally};
+use floodmark_ingest::{Intake, LineBatch, MinuteCounts, Tally};
 use floodmark_source::KnownSource;
 
 use crate::Error;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
 use crate::lake::Lake;
+use crate::minutes::Offsets;
 use crate::part::{Encoder, Part, RowGroup, Written, writer_properties};
 
 /// How a load is carried out.
@@ -36,6 +37,8 @@ impl Default for LoadOptions {
 const OPEN_DAYS_MAX: usize = 8;
 /// Encoded bytes in the open row groups of a thread.
 const OPEN_BYTES_MAX: usize = 40 << 20;
+/// Rows of minutes that a thread counts before a commit takes them: some 100 MB of a busy site, of which a commit has far fewer.
+const MINUTE_ROWS_MAX: usize = 50_000;
 
 impl Lake {
     /// Reads an intake to its end into the lake. Each commit holds rows and the offsets they reach.
@@ -55,12 +58,9 @@ impl Lake {
         progress: &(dyn Fn(&Tally) + Sync),
     ) -> Result<Tally, Error> {
         self.widen(intake.schema()).await?;
+        self.count_minutes(options.threads).await?;
         let mut total = Tally::default();
-        let mut committed: HashMap<String, u64> = self
-            .known_sources()?
-            .into_iter()
-            .map(|known| (known.id.to_string(), known.offset))
-            .collect();
+        let mut committed: Offsets = self.read_to()?;
         loop {
             let destination = Arc::new(self.destination());
             let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
@@ -69,7 +69,12 @@ impl Lake {
                 sum.add(tally);
                 progress(&sum);
             });
-            let (files, tally, drained) = outcome?;
+            let Filled {
+                files,
+                minutes,
+                tally,
+                drained,
+            } = outcome?;
             let positions: Vec<KnownSource> = intake
                 .feed()
                 .positions()
@@ -93,13 +98,25 @@ impl Lake {
                     // The commit may stand although something after it failed, so that its files must stay.
                     Err(error) => return Err(error),
                 }
-                committed.extend(
-                    positions
-                        .iter()
-                        .map(|known| (known.id.to_string(), known.offset)),
-                );
+                total.add(tally);
+                let read_to = positions.iter();
+                let read_to: Offsets = read_to
+                    .map(|known| (known.id.to_string(), known.offset))
+                    .collect();
+                let counted = self
+                    .add_minutes(&minutes, &committed, &read_to, options.threads)
+                    .await;
+                match counted {
+                    Err(Error::Conflict { .. }) => {
+                        let committed = Box::new(total);
+                        return Err(Error::Conflict { committed });
+                    }
+                    counted => counted?,
+                }
+                committed.extend(read_to);
+            } else {
+                total.add(tally);
             }
-            total.add(tally);
             if drained || stop.load(Ordering::Relaxed) {
                 return Ok(total);
             }
@@ -115,6 +132,15 @@ fn remove<'p>(paths: impl Iterator<Item = &'p std::path::Path>) {
     }
 }
 
+/// The rows of one commit, in files.
+struct Filled {
+    files: Vec<Written>,
+    minutes: MinuteCounts,
+    tally: Tally,
+    /// Whether the intake is at its end.
+    drained: bool,
+}
+
 /// The rows of one commit on their way into files.
 struct Batch<'b> {
     intake: &'b Intake,
@@ -126,6 +152,8 @@ struct Batch<'b> {
     failed: AtomicBool,
     parts: Mutex<BTreeMap<Day, Arc<Part>>>,
     tally: Mutex<Tally>,
+    minutes: Mutex<MinuteCounts>,
+    has_many_minutes: AtomicBool,
 }
 
 impl<'b> Batch<'b> {
@@ -145,15 +173,13 @@ impl<'b> Batch<'b> {
             failed: AtomicBool::new(false),
             parts: Mutex::default(),
             tally: Mutex::default(),
+            minutes: Mutex::default(),
+            has_many_minutes: AtomicBool::new(false),
         }
     }
 
-    /// Fills the batch on `threads` threads; gives its files, its tally and whether the intake is at its end.
-    fn fill(
-        self,
-        threads: usize,
-        progress: &(dyn Fn(Tally) + Sync),
-    ) -> Result<(Vec<Written>, Tally, bool), Error> {
+    /// Fills the batch on `threads` threads.
+    fn fill(self, threads: usize, progress: &(dyn Fn(Tally) + Sync)) -> Result<Filled, Error> {
         let worked = self.run_threads(threads, progress);
         let parts = self
             .parts
@@ -173,11 +199,14 @@ impl<'b> Batch<'b> {
         });
         match finished {
             Ok(files) => {
-                let tally = self
-                    .tally
-                    .into_inner()
-                    .unwrap_or_else(PoisonError::into_inner);
-                Ok((files, tally, self.drained.into_inner()))
+                let tally = self.tally.into_inner();
+                let minutes = self.minutes.into_inner();
+                Ok(Filled {
+                    files,
+                    minutes: minutes.unwrap_or_else(PoisonError::into_inner),
+                    tally: tally.unwrap_or_else(PoisonError::into_inner),
+                    drained: self.drained.into_inner(),
+                })
             }
             Err(error) => {
                 remove(paths.iter().map(std::path::PathBuf::as_path));
@@ -208,6 +237,7 @@ impl<'b> Batch<'b> {
                 batch: self,
                 open: Vec::new(),
                 encoder: Encoder::new()?,
+                minutes: MinuteCounts::default(),
             };
             while !self.is_over() {
                 let scratch = &mut worker.encoder.scratch;
@@ -223,7 +253,10 @@ impl<'b> Batch<'b> {
                 drop(sum);
                 progress(so_far);
             }
-            worker.close()
+            worker.close()?;
+            let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
+            minutes.merge(worker.minutes);
+            Ok(())
         })();
         if worked.is_err() {
             self.failed.store(true, Ordering::Relaxed);
@@ -235,6 +268,7 @@ impl<'b> Batch<'b> {
         self.failed.load(Ordering::Relaxed)
             || self.stop.load(Ordering::Relaxed)
             || self.bytes.load(Ordering::Relaxed) >= self.bytes_max
+            || self.has_many_minutes.load(Ordering::Relaxed)
     }
 
     fn part(&self, day: Day) -> Result<Arc<Part>, Error> {
@@ -254,15 +288,20 @@ impl<'b> Batch<'b> {
     }
 }
 
-/// The row groups a thread has open, the latest used last, and what it encodes them with.
+/// The row groups a thread has open, the latest used last, what it encodes them with, and what it has counted.
 struct Worker<'b> {
     batch: &'b Batch<'b>,
     open: Vec<(Day, Arc<Part>, RowGroup)>,
     encoder: Encoder,
+    minutes: MinuteCounts,
 }
 
 impl Worker<'_> {
     fn write(&mut self, batch: LineBatch) -> Result<Tally, Error> {
+        self.minutes.add(&batch, &mut self.encoder.scratch);
+        if self.minutes.len() >= MINUTE_ROWS_MAX {
+            self.batch.has_many_minutes.store(true, Ordering::Relaxed);
+        }
         let LineBatch { rows, twins, tally } = batch;
         for (day, rows) in by_day(rows)? {
             let (part, mut group) = self.take_open(day, twins)?;

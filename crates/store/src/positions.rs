@@ -1,6 +1,6 @@
 //! The offset of each source, kept as application transactions of the Delta log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::Int64Type;
@@ -53,6 +53,23 @@ pub(crate) fn known_sources(table: &DeltaTable) -> Result<Vec<KnownSource>, Erro
     }
     known.sort_by_cached_key(|known| known.id.to_string());
     Ok(known)
+}
+
+/// The offset of each source at the table's version, by its id.
+pub(crate) fn offsets(table: &DeltaTable) -> Result<BTreeMap<String, u64>, Error> {
+    let versions = newest_versions(table)?.into_iter();
+    let offset = |(app_id, offset): (String, i64)| {
+        let id = app_id.strip_prefix(PREFIX)?;
+        id.parse::<SourceId>().ok()?;
+        Some((id.to_owned(), offset.unsigned_abs()))
+    };
+    Ok(versions.filter_map(offset).collect())
+}
+
+/// The transaction that says up to which offset a source is in a table.
+pub(crate) fn offset_transaction(source: &str, offset: u64) -> Transaction {
+    let version = i64::try_from(offset).unwrap_or(i64::MAX);
+    Transaction::new(format!("{PREFIX}{source}"), version)
 }
 
 fn newest_versions(table: &DeltaTable) -> Result<HashMap<String, i64>, Error> {
