@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Ingest(IngestArgs),
     /// Say which logs nginx.conf names, and what logs hold: format, lines, rejects, time range, zones
     Inspect(InspectArgs),
+    /// Look after the lake
+    #[command(subcommand)]
+    Lake(LakeCommand),
     /// Write labelled traffic and its truth
     Simulate(SimulateArgs),
     /// Print the completion script for a shell
@@ -202,6 +205,19 @@ pub(crate) struct QueryArgs {
     pub(crate) window: WindowArgs,
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LakeCommand {
+    /// Count minutes anew from their lines, of days whose lines are all there
+    Rebuild(RebuildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// Days, such as 2026-11-16 [default: all that can be]
+    #[arg(value_name = "DAY")]
+    pub(crate) days: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, LakeCommand};
 use crate::plan::Plan;
 
 /// How a command that ran to its end turned out.
@@ -112,6 +112,9 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Query(args) => runtime.block_on(commands::query(&plan, args)),
         Command::Ingest(args) => runtime.block_on(commands::ingest(&plan, args)),
         Command::Inspect(args) => commands::inspect(&plan, args),
+        Command::Lake(LakeCommand::Rebuild(args)) => {
+            runtime.block_on(commands::rebuild(&plan, args))
+        }
         Command::Simulate(args) => commands::simulate(&plan, args),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),
