@@ -10,6 +10,7 @@ mod evaluation;
 mod formats;
 mod lake;
 mod logs;
+mod minutes;
 mod nginx_conf;
 mod queries;
 mod requests;

@@ -111,6 +111,15 @@ async fn check(query: &str, expected: &[&str]) {
 }
 
 #[tokio::test]
+async fn weekly_tells_what_minutes_tell() {
+    check("weekly", &[
+        "week|start|verdict|uptime|lower|upper|judged_share|up|degraded|down|silent|requests|request_ratio|p95",
+        "2026-W46|2026-11-09T00:00:00Z|FAIL|0.8|0.8|0.8|1.0|4|0|1|0|18|0.9230769230769231|0.2508795",
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn uptime_counts_good_minutes_against_the_target() {
     check("uptime", &[
         "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people",

@@ -217,6 +217,8 @@ pub(crate) enum LakeCommand {
     Compact,
     /// Let go of old lines by whole days; they are not read again
     Expire(ExpireArgs),
+    /// Count minutes anew from their lines, of days whose lines are all there
+    Rebuild(RebuildArgs),
 }
 
 #[derive(Debug, Args)]
@@ -241,6 +243,13 @@ pub(crate) struct ExpireArgs {
     /// Only say what would go
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// Days, such as 2026-11-16 [default: all that can be]
+    #[arg(value_name = "DAY")]
+    pub(crate) days: Vec<String>,
 }
 
 #[derive(Debug, Args)]

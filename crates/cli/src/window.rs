@@ -21,7 +21,11 @@ pub(crate) async fn settings(engine: &Engine, args: &WindowArgs, tz: Tz) -> Resu
             args.target
         )
     })?;
-    let range = engine.time_range().await?;
+    // Reading the times of all requests only to look past them takes longer than many a question.
+    let range = match is_fixed(args) {
+        true => None,
+        false => engine.time_range().await?,
+    };
     let (since_us, until_us) = window(args, tz, range)?;
     Ok(Settings {
         since_us,
@@ -30,6 +34,14 @@ pub(crate) async fn settings(engine: &Engine, args: &WindowArgs, tz: Tz) -> Resu
         tz,
         parameters: BTreeMap::new(),
     })
+}
+
+/// Whether the window is the same whatever the times of the data.
+fn is_fixed(args: &WindowArgs) -> bool {
+    let is_absolute = |text: &String| stretch(text).is_none();
+    args.day.is_some()
+        || args.week.is_some()
+        || (args.since.is_some() && args.until.as_ref().is_some_and(is_absolute))
 }
 
 /// Start and exclusive end, microseconds since the epoch.
@@ -70,7 +82,7 @@ fn window(args: &WindowArgs, tz: Tz, range: Option<(i64, i64)>) -> Result<(i64, 
             midnight(monday - Days::new(7 * u64::from(weeks - 1)), tz)
         }
     };
-    if since >= until && range.is_some() {
+    if since >= until && (range.is_some() || is_fixed(args)) {
         bail!(
             "the window ends before it begins: `--since` {} is not before `--until` {}",
             text(since),

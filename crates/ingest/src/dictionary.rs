@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+use floodmark_traffic::hyper_log_log::hash;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// The texts of one column, each with a code that counts from 0 in the order of their first appearance.
@@ -18,6 +19,8 @@ pub struct Dictionary {
     converted: HashTable<u32>,
     asked: usize,
     is_sparse: bool,
+    /// By code, as far as they were asked for.
+    hashes: Vec<u32>,
 }
 
 /// What was logged, by number.
@@ -211,6 +214,18 @@ impl Dictionary {
         code
     }
 
+    /// Hashes the texts that are new since the last time, each once, for [`Dictionary::hashes`].
+    pub(crate) fn hash_texts(&mut self) {
+        let new = self.texts[self.hashes.len()..].iter();
+        let bytes = &self.bytes;
+        self.hashes.extend(new.map(|text| hash(text.of(bytes))));
+    }
+
+    /// By code, the hashes under which a sketch counts the texts.
+    pub(crate) fn hashes(&self) -> &[u32] {
+        &self.hashes
+    }
+
     /// Whether most values are new ones, so that codes only cost.
     pub(crate) fn is_sparse(&self) -> bool {
         self.is_sparse
@@ -220,6 +235,7 @@ impl Dictionary {
     pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes.capacity()
             + self.texts.capacity() * size_of::<Span>()
+            + self.hashes.capacity() * size_of::<u32>()
             + self.logged.allocation_size()
             + self.converted.allocation_size()
     }

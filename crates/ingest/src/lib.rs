@@ -17,6 +17,7 @@ mod client;
 mod columns;
 mod dictionary;
 mod intake;
+mod minutes;
 mod nuls;
 mod recipe;
 mod relay;
@@ -34,6 +35,7 @@ pub use floodmark_traffic::row::RULES_VERSION;
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
 pub use dictionary::Dictionary;
 pub use intake::Intake;
+pub use minutes::MinuteCounts;
 pub use nuls::{NUL_BYTES, UTF_16};
 pub use recipe::{LogSettings, Secrets};
 pub use rows::{LINE_TOO_LONG, LineBatch};
@@ -54,6 +56,15 @@ pub enum Error {
         /// The file.
         path: std::path::PathBuf,
     },
+    /// A batch is not one of the table `minutes`.
+    #[error("expected rows of the table `minutes`, found none of its column `{column}`")]
+    NotMinutes {
+        /// The first column that is missing or of another type.
+        column: &'static str,
+    },
+    /// A sketch of the table `minutes` cannot be read.
+    #[error(transparent)]
+    Sketch(#[from] floodmark_traffic::Error),
     /// A trusted range is not one.
     #[error("expected an address range such as `192.0.2.0/24`, found `{found}`")]
     NotARange {

@@ -15,13 +15,14 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{Expr, SQLOptions, SessionConfig, SessionContext, col, lit};
-use floodmark_store::{FilesScanned, Lake, LinesTable};
+use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
 use crate::Error;
 use crate::functions;
 use crate::named::{Settings, named_query};
 use crate::raw::{RawLines, RawLogs, Seen};
+use crate::raw_minutes::RawMinutes;
 use crate::tables;
 
 /// How queries run.
@@ -83,7 +84,7 @@ impl std::fmt::Debug for Engine {
 
 #[derive(Debug)]
 enum Lines {
-    Lake(Arc<LinesTable>),
+    Lake(Arc<LakeTable>, Arc<MinutesTable>),
     Raw(Arc<RawLines>),
 }
 
@@ -172,6 +173,7 @@ impl Engine {
     /// The lake's state cannot be read.
     pub async fn over_lake(lake: &Lake, options: &EngineOptions) -> Result<Self, Error> {
         let table = Arc::new(lake.lines().await?);
+        let minutes = Arc::new(lake.minutes().await?);
         let sources: Vec<(String, u64)> = lake
             .known_sources()?
             .into_iter()
@@ -179,7 +181,8 @@ impl Engine {
             .collect();
         let context = context(options)?;
         context.register_table("lines", Arc::clone(&table) as _)?;
-        Self::with_views(context, Lines::Lake(table), options, &sources).await
+        context.register_table("minutes", Arc::clone(&minutes) as _)?;
+        Self::with_views(context, Lines::Lake(table, minutes), options, &sources).await
     }
 
     /// A session over raw logs, without a lake.
@@ -197,6 +200,8 @@ impl Engine {
             .collect();
         let context = context(options)?;
         context.register_table("lines", Arc::clone(&table) as _)?;
+        let minutes = RawMinutes::new(Arc::clone(&table));
+        context.register_table("minutes", Arc::new(minutes))?;
         Self::with_views(context, Lines::Raw(table), options, &sources).await
     }
 
@@ -231,8 +236,6 @@ impl Engine {
             };
             context.register_table(name, table)?;
         }
-        let minutes = context.sql(MINUTES).await?;
-        context.register_table("minutes", minutes.into_view())?;
         context.register_table("sources", Arc::new(sources_table(sources)?))?;
         tables::register(&context, options.remembers_tables).await?;
         Ok(Self {
@@ -343,7 +346,7 @@ impl Engine {
     pub fn seen(&self) -> Option<Seen> {
         match &self.lines {
             Lines::Raw(table) => table.seen(),
-            Lines::Lake(_) => None,
+            Lines::Lake(..) => None,
         }
     }
 
@@ -351,7 +354,7 @@ impl Engine {
     #[must_use]
     pub fn files_scanned(&self) -> Option<FilesScanned> {
         match &self.lines {
-            Lines::Lake(table) => Some(table.files_scanned()),
+            Lines::Lake(lines, minutes) => Some(lines.files_scanned().and(minutes.files_scanned())),
             Lines::Raw(_) => None,
         }
     }
@@ -367,20 +370,6 @@ impl Engine {
         Error::of_statement(error, &tables)
     }
 }
-
-/// The aggregate by minute, as a view of the lines; the lake's own table of minutes will take its place.
-const MINUTES: &str = "
-SELECT date_trunc('minute', time) AS minute, server_name, server_port, layer, bot,
-       count(*) AS requests,
-       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'good') AS good,
-       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'bad') AS bad,
-       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'shed') AS shed,
-       count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'neutral') AS neutral,
-       sum(body_bytes_sent) AS body_bytes_sent,
-       sum(request_time) AS request_time,
-       max(request_time) AS request_time_max
-FROM requests
-GROUP BY 1, 2, 3, 4, 5";
 
 fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
     // Not the fair pool: it gives each of a plan's sorts an equal part, and a named query has ten in a row that rest in turn.

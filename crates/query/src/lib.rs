@@ -11,6 +11,7 @@ mod functions;
 mod header;
 mod named;
 mod raw;
+mod raw_minutes;
 mod remembered;
 mod suggest;
 mod tables;

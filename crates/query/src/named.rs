@@ -17,6 +17,7 @@ macro_rules! queries {
 
 const FILES: &[(&str, &str)] = queries![
     "uptime",
+    "weekly",
     "incidents",
     "error_spikes",
     "bots",

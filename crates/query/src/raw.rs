@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -14,7 +13,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use floodmark_ingest::{Intake, LineSchema, LogSettings, Scratch, Tally, TextAs};
+use floodmark_ingest::{Intake, LineBatch, LineSchema, LogSettings, Scratch, Tally, TextAs};
 use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, plan};
 
 /// Logs to query where they lie.
@@ -70,6 +69,27 @@ impl RawLines {
         plan(self.files.clone(), &[])
     }
 
+    /// A pass over the logs, for columns of theirs.
+    pub(crate) fn pass(&self, schema: LineSchema, text_as: TextAs) -> Pass {
+        Pass {
+            files: self.files.clone(),
+            settings: self.settings.clone(),
+            schema,
+            text_as,
+            intake: OnceLock::new(),
+            seen: Arc::clone(&self.seen),
+            so_far: Mutex::default(),
+        }
+    }
+
+    /// Of some columns, those that the logs have.
+    pub(crate) fn schema_of(&self, names: &[&str]) -> LineSchema {
+        let columns = self.schema.columns().iter().enumerate();
+        let wanted = columns.filter(|(_, column)| names.contains(&column.name.as_str()));
+        let places: Vec<usize> = wanted.map(|(at, _)| at).collect();
+        self.schema.project(&places)
+    }
+
     /// The account of the first scan that read all logs; `None` if none has.
     pub(crate) fn seen(&self) -> Option<Seen> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,14 +119,7 @@ impl TableProvider for RawLines {
             None => self.schema.clone(),
         };
         let arrow_schema = schema.arrow();
-        let pass = Arc::new(Pass {
-            files: self.files.clone(),
-            settings: self.settings.clone(),
-            schema,
-            intake: OnceLock::new(),
-            seen: Arc::clone(&self.seen),
-            so_far: Mutex::default(),
-        });
+        let pass = Arc::new(self.pass(schema, TextAs::Views));
         let partitions = (0..state.config().target_partitions())
             .map(|_| {
                 let (pass, schema) = (Arc::clone(&pass), Arc::clone(&arrow_schema));
@@ -120,10 +133,11 @@ impl TableProvider for RawLines {
 
 /// One pass over the logs, shared by the partitions of a scan.
 #[derive(Debug)]
-struct Pass {
+pub(crate) struct Pass {
     files: Vec<LogFile>,
     settings: HashMap<PathBuf, Arc<LogSettings>>,
     schema: LineSchema,
+    text_as: TextAs,
     intake: OnceLock<Intake>,
     seen: Arc<Mutex<Seen>>,
     so_far: Mutex<SoFar>,
@@ -146,11 +160,12 @@ impl Pass {
                 ..BlockOptions::default()
             };
             let feed = Arc::new(Feed::new(plan(self.files.clone(), &[]), options));
-            Intake::new(feed, &self.settings, self.schema.clone(), TextAs::Views)
+            Intake::new(feed, &self.settings, self.schema.clone(), self.text_as)
         })
     }
 
-    fn next(&self, scratch: &mut Scratch) -> Result<Option<RecordBatch>> {
+    /// The next block; what became of its lines is in the account.
+    pub(crate) fn next(&self, scratch: &mut Scratch) -> Result<Option<LineBatch>> {
         let intake = self.intake();
         let external = |error| DataFusionError::External(Box::new(error));
         let Some(batch) = intake.next(scratch).map_err(external)? else {
@@ -161,8 +176,8 @@ impl Pass {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .tally
-            .add(batch.tally);
-        Ok(Some(batch.rows))
+            .add(batch.tally.clone());
+        Ok(Some(batch))
     }
 
     /// The last partition to get here has all of the tally.
@@ -202,8 +217,8 @@ impl PartitionStream for RawPartition {
             |(pass, mut scratch)| async move {
                 // Parsing a block takes milliseconds; others get their turn between blocks.
                 tokio::task::yield_now().await;
-                let rows = pass.next(&mut scratch)?;
-                Ok(rows.map(|rows| (rows, (pass, scratch))))
+                let batch = pass.next(&mut scratch)?;
+                Ok(batch.map(|batch| (batch.rows, (pass, scratch))))
             },
         );
         Box::pin(RecordBatchStreamAdapter::new(

@@ -8,23 +8,28 @@ use datafusion::common::ScalarValue;
 
 use crate::Error;
 
-const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
+pub(crate) const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
 /// Days since the epoch, or none for rows without a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Day(pub(crate) Option<i32>);
 
 impl Day {
-    fn of(time_us: i64) -> Self {
+    pub(crate) fn of(time_us: i64) -> Self {
         Self(i32::try_from(time_us.div_euclid(MICROSECONDS_A_DAY)).ok())
     }
 
-    /// Reads [`Day::text`]; what is none is no day.
-    pub(crate) fn read(text: &str) -> Self {
-        match ScalarValue::try_from_string(text.to_owned(), &DataType::Date32) {
-            Ok(ScalarValue::Date32(days)) => Self(days),
-            _ => Self(None),
+    /// Reads [`Day::text`]; `None` for what is no day.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match ScalarValue::try_from_string(text.to_owned(), &DataType::Date32).ok()? {
+            ScalarValue::Date32(days) => days.map(|day| Self(Some(day))),
+            _ => None,
         }
+    }
+
+    /// The day of a partition, whose value is [`Day::text`].
+    pub(crate) fn of_partition(value: Option<&str>) -> Self {
+        value.and_then(Self::parse).unwrap_or(Self(None))
     }
 
     /// Whether a time, microseconds since the epoch, lies in the day.
@@ -35,6 +40,17 @@ impl Day {
     /// The first moment after the day, microseconds since the epoch; `None` for rows without a time.
     pub(crate) fn end_us(self) -> Option<i64> {
         Some((i64::from(self.0?) + 1) * MICROSECONDS_A_DAY)
+    }
+
+    /// The first day of its month.
+    pub(crate) fn month(self) -> Self {
+        let text = self.text().unwrap_or_default();
+        let day = text.rsplit('-').next().and_then(|day| day.parse().ok());
+        Self(
+            self.0
+                .zip(day)
+                .map(|(days, day): (i32, i32)| days - day + 1),
+        )
     }
 
     /// `2026-11-16`; `None` for rows without a time.
@@ -79,4 +95,20 @@ pub(crate) fn by_day(rows: RecordBatch) -> Result<Vec<(Day, RecordBatch)>, Error
     days.into_iter()
         .map(|(day, indices)| Ok((day, take_record_batch(&rows, &UInt32Array::from(indices))?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_begins_with_its_first_day() {
+        let day = Day::of(1_709_210_000_000_000);
+        assert_eq!(day.text().as_deref(), Some("2024-02-29"));
+        assert_eq!(day.month().text().as_deref(), Some("2024-02-01"));
+        assert_eq!(Day::parse("2024-02-29"), Some(day));
+        assert_eq!(Day::parse("yesterday"), None);
+        assert_eq!(day.month().month(), day.month());
+        assert_eq!(Day(None).month(), Day(None));
+    }
 }

@@ -1,32 +1,33 @@
-//! The lake: a place with the Delta table `lines`.
+//! The lake: a place with the Delta tables `lines` and `minutes`.
 
-use std::collections::HashMap;
-
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
-use deltalake::kernel::{Action, Add, StructField, Transaction};
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::kernel::{Action, StructField, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
-use floodmark_ingest::{Column, ColumnType, LineSchema, RULES_VERSION};
+use floodmark_ingest::{Column, ColumnType, LineSchema};
 use floodmark_source::KnownSource;
 
 use crate::Error;
+use crate::commit::{add, commit, commit_error, reading};
 use crate::destination::Destination;
-use crate::location::{LINES, Location, Root};
+use crate::location::{LINES, Location, MINUTES, Root};
+use crate::minutes;
 use crate::part::Written;
 use crate::positions::Positions;
-use crate::table::LinesTable;
+use crate::table::LakeTable;
 
-/// The partition column: the UTC day of the event.
+/// The partition column of lines: the UTC day of the event.
 pub(crate) const DATE: &str = "date";
-
-/// The tag of a file in the Delta log that holds the SHA-256 of its bytes, in hex digits.
-pub(crate) const SHA256: &str = "floodmark.sha256";
+/// The column of their times.
+pub(crate) const TIME: &str = "time";
 
 /// An open lake at one version.
 #[derive(Debug)]
 pub struct Lake {
-    root: Root,
+    pub(crate) root: Root,
     table: DeltaTable,
+    /// `None` in a lake that was written before it had minutes.
+    pub(crate) minutes: Option<DeltaTable>,
 }
 
 impl Lake {
@@ -37,8 +38,14 @@ impl Lake {
     /// The place cannot be read, or what is in it is not a lake.
     pub async fn open(at: impl Into<Location>) -> Result<Option<Self>, Error> {
         let root = Root::new(&at.into())?;
-        let table = loaded(&root).await?;
-        Ok(table.map(|table| Self { root, table }))
+        // Minutes first: what they have not counted of the lines read after them is counted at read time.
+        let minutes = loaded(&root, MINUTES).await?;
+        let table = loaded(&root, LINES).await?;
+        Ok(table.map(|table| Self {
+            root,
+            table,
+            minutes,
+        }))
     }
 
     /// Opens the lake at a place to write to it; it is made first if there is none.
@@ -48,11 +55,19 @@ impl Lake {
     /// As [`Lake::open`], or the place cannot be written, or cannot keep two writers apart.
     pub async fn open_or_create(at: impl Into<Location>) -> Result<Self, Error> {
         let root = Root::new(&at.into())?;
-        let table = match loaded(&root).await? {
-            Some(table) => table,
-            None => created(&root).await?,
+        let minutes = match loaded(&root, MINUTES).await? {
+            Some(minutes) => minutes,
+            None => created(&root, MINUTES, minutes::fields()?, minutes::MONTH).await?,
         };
-        let lake = Self { root, table };
+        let table = match loaded(&root, LINES).await? {
+            Some(table) => table,
+            None => created(&root, LINES, line_fields(), DATE).await?,
+        };
+        let lake = Self {
+            root,
+            table,
+            minutes: Some(minutes),
+        };
         #[cfg(feature = "s3")]
         lake.root.check_commits(lake.version()).await?;
         Ok(lake)
@@ -70,6 +85,9 @@ impl Lake {
     ///
     /// The log cannot be read.
     pub async fn refresh(&mut self) -> Result<(), Error> {
+        if let Some(minutes) = &mut self.minutes {
+            minutes.update_state().await?;
+        }
         Ok(self.table.update_state().await?)
     }
 
@@ -132,13 +150,14 @@ impl Lake {
     /// # Errors
     ///
     /// The table's state cannot be read.
-    pub async fn lines(&self) -> Result<LinesTable, Error> {
-        LinesTable::at(&self.table, self.schema()?, self.root.files()?).await
+    pub async fn lines(&self) -> Result<LakeTable, Error> {
+        let (schema, store) = (self.schema()?.arrow(), self.root.files(LINES)?);
+        LakeTable::at(&self.table, schema, (DATE, TIME), store).await
     }
 
-    /// Where a batch of new files of the table goes.
+    /// Where a batch of new files of lines goes.
     pub(crate) fn destination(&self) -> Destination {
-        self.root.destination()
+        self.root.destination(LINES)
     }
 
     pub(crate) fn table(&self) -> &DeltaTable {
@@ -151,16 +170,13 @@ impl Lake {
         files: &[Written],
         positions: Vec<Transaction>,
     ) -> Result<(), Error> {
-        let actions = files.iter().map(|file| Action::Add(file.add()));
+        let actions = files.iter().map(|file| Action::Add(add(file, DATE, TIME)));
         let operation = DeltaOperation::Write {
             mode: SaveMode::Append,
             partition_by: Some(vec![DATE.to_owned()]),
             predicate: None,
         };
-        let properties = CommitProperties::default()
-            .with_application_transactions(positions)
-            .with_metadata([("floodmark.botRules".to_owned(), RULES_VERSION.into())]);
-        self.commit_actions(actions.collect(), operation, properties)
+        self.commit_actions(actions.collect(), operation, reading(positions))
             .await
     }
 
@@ -171,46 +187,16 @@ impl Lake {
         operation: DeltaOperation,
         properties: CommitProperties,
     ) -> Result<(), Error> {
-        let properties = properties
-            .with_max_retries(0)
-            // Old log files are cleaned by whoever cares for the lake, not by each writer.
-            .with_cleanup_expired_logs(Some(false));
-        let snapshot = self.table.snapshot()?.clone();
-        let committed = CommitBuilder::from(properties)
-            .with_actions(actions)
-            .build(Some(&snapshot), self.table.log_store(), operation)
-            .await;
-        let committed = committed.map_err(commit_error)?;
-        // Not the newest version: what others committed meanwhile was not planned with.
-        self.table.state = Some(committed.snapshot());
-        Ok(())
+        commit(&mut self.table, actions, operation, properties).await
     }
 }
 
-fn commit_error(error: DeltaTableError) -> Error {
-    match error {
-        DeltaTableError::Transaction { source } if is_conflict(&source) => Error::Conflict {
-            committed: Box::default(),
-        },
-        other => other.into(),
-    }
-}
-
-fn is_conflict(error: &TransactionError) -> bool {
-    matches!(
-        error,
-        TransactionError::MaxCommitAttempts(_)
-            | TransactionError::CommitConflict(_)
-            | TransactionError::VersionAlreadyExists(_)
-    )
-}
-
-/// The table of lines at its newest version; `None` if there is none yet.
-async fn loaded(root: &Root) -> Result<Option<DeltaTable>, Error> {
-    if !root.has_log().await? {
+/// A table at its newest version; `None` if there is none yet.
+async fn loaded(root: &Root, name: &str) -> Result<Option<DeltaTable>, Error> {
+    if !root.has_log(name).await? {
         return Ok(None);
     }
-    let mut table = root.table()?;
+    let mut table = root.table(name)?;
     match table.load().await {
         Ok(()) => Ok(Some(table)),
         Err(DeltaTableError::NotATable(_)) => Ok(None),
@@ -221,20 +207,21 @@ async fn loaded(root: &Root) -> Result<Option<DeltaTable>, Error> {
     }
 }
 
-async fn created(root: &Root) -> Result<DeltaTable, Error> {
-    root.prepare()?;
-    let fields = LineSchema::new([])
-        .columns()
-        .iter()
-        .map(delta_field)
-        .collect::<Vec<_>>();
-    let date = StructField::nullable(DATE, deltalake::kernel::DataType::DATE);
+/// A new table, partitioned by a column of days.
+async fn created(
+    root: &Root,
+    name: &str,
+    fields: Vec<StructField>,
+    partition: &str,
+) -> Result<DeltaTable, Error> {
+    root.prepare(name)?;
+    let day = StructField::nullable(partition, deltalake::kernel::DataType::DATE);
     let created = root
-        .table()?
+        .table(name)?
         .create()
-        .with_table_name(LINES)
-        .with_columns(fields.into_iter().chain([date]))
-        .with_partition_columns([DATE])
+        .with_table_name(name)
+        .with_columns(fields.into_iter().chain([day]))
+        .with_partition_columns([partition])
         .with_configuration([(
             "delta.deletedFileRetentionDuration".to_owned(),
             Some("interval 24 hours".to_owned()),
@@ -243,8 +230,13 @@ async fn created(root: &Root) -> Result<DeltaTable, Error> {
     match created {
         Ok(table) => Ok(table),
         // Another process may have made it a moment ago.
-        Err(source) => loaded(root).await?.ok_or_else(|| source.into()),
+        Err(source) => loaded(root, name).await?.ok_or_else(|| source.into()),
     }
+}
+
+fn line_fields() -> Vec<StructField> {
+    let schema = LineSchema::new([]);
+    schema.columns().iter().map(delta_field).collect()
 }
 
 fn delta_field(column: &Column) -> StructField {
@@ -259,23 +251,4 @@ fn delta_field(column: &Column) -> StructField {
         ColumnType::Flag => DataType::BOOLEAN,
     };
     StructField::nullable(&column.name, data_type)
-}
-
-impl Written {
-    /// As new rows of the table.
-    pub(crate) fn add(&self) -> Add {
-        Add {
-            path: self.relative.clone(),
-            partition_values: HashMap::from([(DATE.to_owned(), self.day.text())]),
-            size: i64::try_from(self.bytes).unwrap_or(i64::MAX),
-            modification_time: self.modified_ms,
-            data_change: true,
-            stats: Some(self.summary.to_delta().to_string()),
-            tags: Some(HashMap::from([(
-                SHA256.to_owned(),
-                Some(self.sha256.clone()),
-            )])),
-            ..Add::default()
-        }
-    }
 }

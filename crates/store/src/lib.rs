@@ -2,12 +2,14 @@
 //!
 //! Start from [`Lake`]: [`Lake::load`] takes an [`floodmark_ingest::Intake`] to its end, and each commit holds rows
 //! together with the offsets they reach in their sources ([`Lake::known_sources`]). Readers see whole commits only.
-//! [`Lake::lines`] is the table at one version. [`Lake::compact`], [`Lake::expire`], [`Lake::clean`] and [`verify`] keep it whole.
+//! [`Lake::lines`] is the table at one version, [`Lake::minutes`] what was counted of it by minute. [`Lake::compact`],
+//! [`Lake::expire`], [`Lake::clean`] and [`verify`] keep it whole.
 //!
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
 mod actions;
 mod care;
+mod commit;
 mod day;
 mod destination;
 mod durable;
@@ -15,6 +17,7 @@ mod hashed;
 mod lake;
 mod load;
 mod location;
+mod minutes;
 mod part;
 mod positions;
 #[cfg(feature = "s3")]
@@ -31,9 +34,10 @@ pub use care::{
 pub use lake::Lake;
 pub use load::LoadOptions;
 pub use location::Location;
+pub use minutes::{MinutesTable, Rebuilt, Refusal};
 #[cfg(feature = "s3")]
 pub use s3::{S3Location, S3Options};
-pub use table::{FilesScanned, LinesTable};
+pub use table::{FilesScanned, LakeTable};
 
 /// What can go wrong with a lake.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +97,15 @@ pub enum Error {
         /// What this load had committed before.
         committed: Box<floodmark_ingest::Tally>,
     },
+    /// A lake that was opened to read has no table of minutes to change.
+    #[error("the lake has no table `minutes` yet\nhint: the next `floodmark ingest` makes it")]
+    NoMinutes,
+    /// A text is no day.
+    #[error("expected a day such as `2026-11-16`, found `{found}`")]
+    NotADay {
+        /// The text given.
+        found: String,
+    },
     /// An offset in the lake's log cannot be read.
     #[error("the lake's log holds a position that cannot be read: `{app_id}`")]
     BadPosition {
@@ -131,6 +144,9 @@ pub enum Error {
     /// The Delta log, below deltalake.
     #[error("the lake's transaction log")]
     Kernel(#[source] Box<buoyant_kernel::Error>),
+    /// Reading the lake's own files.
+    #[error("cannot read the lake's files")]
+    Read(#[from] datafusion::error::DataFusionError),
     /// A Parquet file.
     #[error("a Parquet file of the lake")]
     Parquet(#[from] parquet::errors::ParquetError),

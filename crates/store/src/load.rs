@@ -5,13 +5,14 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use floodmark_ingest::{Intake, LineBatch, Tally};
+use floodmark_ingest::{Intake, LineBatch, MinuteCounts, Tally};
 use floodmark_source::KnownSource;
 
 use crate::Error;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
 use crate::lake::Lake;
+use crate::minutes::Offsets;
 use crate::part::{Encoder, Part, RowBytes, RowGroup, Written, add_bytes, writer_properties};
 use crate::positions::Positions;
 
@@ -37,6 +38,8 @@ impl Default for LoadOptions {
 const OPEN_DAYS_MAX: usize = 8;
 /// Encoded bytes in the open row groups of a thread.
 const OPEN_BYTES_MAX: usize = 40 << 20;
+/// Rows of minutes that a thread counts before a commit takes them: some 100 MB of a busy site, of which a commit has far fewer.
+const MINUTE_ROWS_MAX: usize = 50_000;
 
 /// How often a commit is made again on top of one that read nothing: such commits are rare.
 const COMMITS_BETWEEN_MAX: usize = 20;
@@ -67,7 +70,9 @@ impl Lake {
                 committed: Box::default(),
             });
         }
+        self.count_minutes(options.threads).await?;
         let mut total = Tally::default();
+        let mut counted_to: Offsets = self.read_to()?;
         loop {
             let destination = Arc::new(self.destination());
             let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
@@ -76,7 +81,12 @@ impl Lake {
                 sum.add(tally);
                 progress(&sum);
             });
-            let (files, tally, drained) = outcome?;
+            let Filled {
+                files,
+                minutes,
+                tally,
+                drained,
+            } = outcome?;
             let read_to: Vec<KnownSource> = intake
                 .feed()
                 .positions()
@@ -95,8 +105,26 @@ impl Lake {
                     // The commit may stand although something after it failed, so that its files must stay.
                     Err(error) => return Err(error),
                 }
+                total.add(tally);
+                let to: Offsets = read_to
+                    .iter()
+                    .map(|known| (known.id.to_string(), known.offset))
+                    .filter(|(id, offset)| counted_to.get(id) != Some(offset))
+                    .collect();
+                let counted = self
+                    .add_minutes(&minutes, &counted_to, &to, options.threads)
+                    .await;
+                match counted {
+                    Err(Error::Conflict { .. }) => {
+                        let committed = Box::new(total);
+                        return Err(Error::Conflict { committed });
+                    }
+                    counted => counted?,
+                }
+                counted_to.extend(to);
+            } else {
+                total.add(tally);
             }
-            total.add(tally);
             if drained || stop.load(Ordering::Relaxed) {
                 return Ok(total);
             }
@@ -149,6 +177,15 @@ fn remove<'p>(paths: impl Iterator<Item = &'p std::path::Path>) {
     }
 }
 
+/// The rows of one commit, in files.
+struct Filled {
+    files: Vec<Written>,
+    minutes: MinuteCounts,
+    tally: Tally,
+    /// Whether the intake is at its end.
+    drained: bool,
+}
+
 /// The rows of one commit on their way into files.
 struct Batch<'b> {
     intake: &'b Intake,
@@ -160,6 +197,8 @@ struct Batch<'b> {
     failed: AtomicBool,
     parts: Mutex<BTreeMap<Day, Arc<Part>>>,
     tally: Mutex<Tally>,
+    minutes: Mutex<MinuteCounts>,
+    has_many_minutes: AtomicBool,
 }
 
 impl<'b> Batch<'b> {
@@ -179,15 +218,13 @@ impl<'b> Batch<'b> {
             failed: AtomicBool::new(false),
             parts: Mutex::default(),
             tally: Mutex::default(),
+            minutes: Mutex::default(),
+            has_many_minutes: AtomicBool::new(false),
         }
     }
 
-    /// Fills the batch on `threads` threads; gives its files, its tally and whether the intake is at its end.
-    fn fill(
-        self,
-        threads: usize,
-        progress: &(dyn Fn(Tally) + Sync),
-    ) -> Result<(Vec<Written>, Tally, bool), Error> {
+    /// Fills the batch on `threads` threads.
+    fn fill(self, threads: usize, progress: &(dyn Fn(Tally) + Sync)) -> Result<Filled, Error> {
         let worked = self.run_threads(threads, progress);
         let parts = self
             .parts
@@ -207,11 +244,14 @@ impl<'b> Batch<'b> {
         });
         match finished {
             Ok(files) => {
-                let tally = self
-                    .tally
-                    .into_inner()
-                    .unwrap_or_else(PoisonError::into_inner);
-                Ok((files, tally, self.drained.into_inner()))
+                let tally = self.tally.into_inner();
+                let minutes = self.minutes.into_inner();
+                Ok(Filled {
+                    files,
+                    minutes: minutes.unwrap_or_else(PoisonError::into_inner),
+                    tally: tally.unwrap_or_else(PoisonError::into_inner),
+                    drained: self.drained.into_inner(),
+                })
             }
             Err(error) => {
                 remove(paths.iter().map(std::path::PathBuf::as_path));
@@ -242,6 +282,7 @@ impl<'b> Batch<'b> {
                 batch: self,
                 open: Vec::new(),
                 encoder: Encoder::new()?,
+                minutes: MinuteCounts::default(),
             };
             while !self.is_over() {
                 let scratch = &mut worker.encoder.scratch;
@@ -257,7 +298,10 @@ impl<'b> Batch<'b> {
                 drop(sum);
                 progress(so_far);
             }
-            worker.close()
+            worker.close()?;
+            let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
+            minutes.merge(worker.minutes);
+            Ok(())
         })();
         if worked.is_err() {
             self.failed.store(true, Ordering::Relaxed);
@@ -269,6 +313,7 @@ impl<'b> Batch<'b> {
         self.failed.load(Ordering::Relaxed)
             || self.stop.load(Ordering::Relaxed)
             || self.bytes.load(Ordering::Relaxed) >= self.bytes_max
+            || self.has_many_minutes.load(Ordering::Relaxed)
     }
 
     fn part(&self, day: Day) -> Result<Arc<Part>, Error> {
@@ -288,15 +333,20 @@ impl<'b> Batch<'b> {
     }
 }
 
-/// The row groups a thread has open, the latest used last, and what it encodes them with.
+/// The row groups a thread has open, the latest used last, what it encodes them with, and what it has counted.
 struct Worker<'b> {
     batch: &'b Batch<'b>,
     open: Vec<(Day, Arc<Part>, RowGroup)>,
     encoder: Encoder,
+    minutes: MinuteCounts,
 }
 
 impl Worker<'_> {
     fn write(&mut self, batch: LineBatch) -> Result<Tally, Error> {
+        self.minutes.add(&batch, &mut self.encoder.scratch);
+        if self.minutes.len() >= MINUTE_ROWS_MAX {
+            self.batch.has_many_minutes.store(true, Ordering::Relaxed);
+        }
         let LineBatch { rows, twins, tally } = batch;
         for (day, rows) in by_day(rows)? {
             let (part, mut group) = self.take_open(day, twins)?;

@@ -17,6 +17,8 @@ use crate::s3::{Bucket, S3Location};
 
 /// The table of lines inside the lake.
 pub(crate) const LINES: &str = "lines";
+/// The table of minutes inside the lake.
+pub(crate) const MINUTES: &str = "minutes";
 
 /// Where a lake is, or is to be.
 #[derive(Debug, Clone)]
@@ -78,28 +80,28 @@ impl Root {
         }
     }
 
-    /// Whether there is a Delta log for the table of lines; one that cannot be looked for is an error.
-    pub(crate) async fn has_log(&self) -> Result<bool, Error> {
+    /// Whether there is a Delta log for a table; one that cannot be looked for is an error.
+    pub(crate) async fn has_log(&self, table: &str) -> Result<bool, Error> {
         let cannot = |source| Error::Open {
             path: self.path(),
             source,
         };
         match self {
-            Self::Folder(folder) => match fs::read_dir(folder.join(LINES).join("_delta_log")) {
+            Self::Folder(folder) => match fs::read_dir(folder.join(table).join("_delta_log")) {
                 Ok(_) => Ok(true),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(cannot(error)),
             },
             #[cfg(feature = "s3")]
-            Self::Bucket(bucket) => bucket.has_log(LINES).await.map_err(cannot),
+            Self::Bucket(bucket) => bucket.has_log(table).await.map_err(cannot),
         }
     }
 
-    /// Makes the place where the table will be, if it needs one.
-    pub(crate) fn prepare(&self) -> Result<(), Error> {
+    /// Makes the place where a table will be, if it needs one.
+    pub(crate) fn prepare(&self, table: &str) -> Result<(), Error> {
         match self {
             Self::Folder(folder) => {
-                create_folders(&folder.join(LINES)).map_err(|source| Error::Write {
+                create_folders(&folder.join(table)).map_err(|source| Error::Write {
                     path: folder.clone(),
                     source,
                 })
@@ -110,24 +112,24 @@ impl Root {
         }
     }
 
-    /// The table of lines, not read yet.
-    pub(crate) fn table(&self) -> Result<DeltaTable, Error> {
+    /// A table, not read yet.
+    pub(crate) fn table(&self, table: &str) -> Result<DeltaTable, Error> {
         match self {
             Self::Folder(folder) => {
-                let lines = folder.join(LINES);
-                let url = Url::from_directory_path(&lines)
-                    .map_err(|()| Error::NotAFolder { path: lines })?;
+                let path = folder.join(table);
+                let url =
+                    Url::from_directory_path(&path).map_err(|()| Error::NotAFolder { path })?;
                 let store = DurableLocal::new(PathBuf::from("/")).map_err(DeltaTableError::from)?;
                 Ok(DeltaTableBuilder::from_url(url.clone())?
                     .with_storage_backend(Arc::new(store), url)
                     .build()?)
             }
             #[cfg(feature = "s3")]
-            Self::Bucket(bucket) => bucket.table(LINES),
+            Self::Bucket(bucket) => bucket.table(table),
         }
     }
 
-    /// Makes sure that of two writers of a version only one can win; the table is there, at `version`.
+    /// Makes sure that of two writers of a version only one can win; the table of lines is there, at `version`.
     #[cfg(feature = "s3")]
     pub(crate) async fn check_commits(&self, version: u64) -> Result<(), Error> {
         match self {
@@ -137,26 +139,26 @@ impl Root {
         }
     }
 
-    /// Where a batch of new files goes.
-    pub(crate) fn destination(&self) -> Destination {
+    /// Where a batch of new files of a table goes.
+    pub(crate) fn destination(&self, table: &str) -> Destination {
         match self {
-            Self::Folder(folder) => Destination::Folder(folder.join(LINES)),
+            Self::Folder(folder) => Destination::Folder(folder.join(table)),
             #[cfg(feature = "s3")]
-            Self::Bucket(bucket) => Destination::Bucket(bucket.staging(LINES)),
+            Self::Bucket(bucket) => Destination::Bucket(bucket.staging(table)),
         }
     }
 
-    /// Where queries find the files of the table.
-    pub(crate) fn files(&self) -> Result<FileStore, Error> {
+    /// Where queries find the files of a table.
+    pub(crate) fn files(&self, table: &str) -> Result<FileStore, Error> {
         match self {
             Self::Folder(folder) => Ok(FileStore {
                 url: ObjectStoreUrl::local_filesystem(),
-                prefix: folder.join(LINES).display().to_string(),
+                prefix: folder.join(table).display().to_string(),
                 #[cfg(feature = "s3")]
                 client: None,
             }),
             #[cfg(feature = "s3")]
-            Self::Bucket(bucket) => bucket.files(LINES),
+            Self::Bucket(bucket) => bucket.files(table),
         }
     }
 }

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor};
@@ -90,6 +91,7 @@ pub(crate) type RowBytes = BTreeMap<String, u64>;
 /// A file that is complete and kept.
 #[derive(Debug)]
 pub(crate) struct Written {
+    /// What it is partitioned by: its day, or the first day of its month.
     pub(crate) day: Day,
     pub(crate) path: PathBuf,
     pub(crate) relative: String,
@@ -98,6 +100,39 @@ pub(crate) struct Written {
     /// The SHA-256 of its bytes, in hex digits.
     pub(crate) sha256: String,
     pub(crate) summary: Summary,
+}
+
+impl Written {
+    /// Gives a file that is complete to its destination, by its path in the table and its path for messages.
+    pub(crate) fn kept(
+        destination: &Destination,
+        day: Day,
+        (relative, path): (String, PathBuf),
+        hashed: &Hashed<File>,
+        summary: Summary,
+    ) -> Result<Self, Error> {
+        let file = hashed.get_ref();
+        destination.keep(&relative, &path, file)?;
+        let metadata = file.metadata().map_err(|source| Error::Write {
+            path: path.clone(),
+            source,
+        })?;
+        let modified_ms = metadata
+            .modified()
+            .ok()
+            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .unwrap_or_default();
+        Ok(Self {
+            day,
+            path,
+            relative,
+            bytes: metadata.len(),
+            modified_ms,
+            sha256: hashed.sha256(),
+            summary,
+        })
+    }
 }
 
 impl Part {
@@ -190,53 +225,37 @@ impl Part {
         };
         // Not `into_inner`, which turns the error of a last write into text.
         writer.finish().map_err(|error| self.cannot_write(error))?;
-        let cannot = |source| Error::Write {
-            path: self.path.clone(),
-            source,
-        };
-        let hashed = writer.inner().get_ref();
-        let file = hashed.get_ref();
-        self.destination.keep(&self.relative, &self.path, file)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        let modified_ms = metadata
-            .modified()
-            .ok()
-            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-            .and_then(|since| i64::try_from(since.as_millis()).ok())
-            .unwrap_or_default();
         let summary = self
             .summary
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        Ok(Written {
-            day: self.day,
-            path: self.path,
-            relative: self.relative,
-            bytes: metadata.len(),
-            modified_ms,
-            sha256: hashed.sha256(),
-            summary,
-        })
+        let hashed = writer.inner().get_ref();
+        let place = (self.relative, self.path);
+        Written::kept(&self.destination, self.day, place, hashed, summary)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A failed write inside the Parquet writer as the plain file error that it is.
-    fn cannot_write(&self, error: parquet::errors::ParquetError) -> Error {
-        if let parquet::errors::ParquetError::External(inner) = error {
-            return match inner.downcast::<std::io::Error>() {
-                Ok(source) => Error::Write {
-                    path: self.path.clone(),
-                    source: *source,
-                },
-                Err(other) => Error::Parquet(parquet::errors::ParquetError::External(other)),
-            };
-        }
-        Error::Parquet(error)
+    fn cannot_write(&self, error: ParquetError) -> Error {
+        cannot_write(&self.path, error)
     }
+}
+
+/// A failed write inside the Parquet writer as the plain file error that it is.
+pub(crate) fn cannot_write(path: &Path, error: ParquetError) -> Error {
+    if let ParquetError::External(inner) = error {
+        return match inner.downcast::<std::io::Error>() {
+            Ok(source) => Error::Write {
+                path: path.to_owned(),
+                source: *source,
+            },
+            Err(other) => Error::Parquet(ParquetError::External(other)),
+        };
+    }
+    Error::Parquet(error)
 }
 
 /// A row group that one thread encodes.
@@ -265,7 +284,7 @@ impl Encoder {
     pub(crate) fn new() -> Result<Self, Error> {
         Ok(Self {
             scratch: Scratch::default(),
-            compressor: compressor().map_err(parquet::errors::ParquetError::from)?,
+            compressor: compressor().map_err(ParquetError::from)?,
         })
     }
 }
@@ -388,26 +407,26 @@ fn row_bytes(rows: &RecordBatch, scratch: &Scratch) -> Option<RowBytes> {
 }
 
 impl Summary {
-    /// As a Delta `add` action has it. Its times are whole milliseconds, so they are widened to them.
-    pub(crate) fn to_delta(&self) -> serde_json::Value {
+    /// As a Delta `add` action has it, of a table whose times are in `column`. Its times are whole milliseconds, so they are widened to them.
+    pub(crate) fn to_delta(&self, column: &str) -> serde_json::Value {
         let mut stats = serde_json::json!({
             "numRecords": self.rows,
-            "nullCount": { "time": self.time_nulls },
+            "nullCount": { column: self.time_nulls },
         });
         if let Some((first, last)) = self.time_range_us {
             let text = |ms: i64| {
                 arrow::temporal_conversions::timestamp_ms_to_datetime(ms)
                     .map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
             };
-            stats["minValues"] = serde_json::json!({ "time": text(first.div_euclid(1000)) });
+            stats["minValues"] = serde_json::json!({ column: text(first.div_euclid(1000)) });
             let last_ms = last.div_euclid(1000) + i64::from(last.rem_euclid(1000) != 0);
-            stats["maxValues"] = serde_json::json!({ "time": text(last_ms) });
+            stats["maxValues"] = serde_json::json!({ column: text(last_ms) });
         }
         stats
     }
 
     /// Reads [`Summary::to_delta`]; what is missing there is unknown here.
-    pub(crate) fn from_delta(stats: &str) -> Self {
+    pub(crate) fn from_delta(stats: &str, column: &str) -> Self {
         let stats: serde_json::Value = serde_json::from_str(stats).unwrap_or_default();
         let count = |value: &serde_json::Value| {
             value
@@ -416,14 +435,14 @@ impl Summary {
                 .unwrap_or_default()
         };
         let time = |value: &serde_json::Value| {
-            let text = value["time"].as_str()?;
+            let text = value[column].as_str()?;
             arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text)
                 .ok()
                 .map(|ns| ns.div_euclid(1000))
         };
         Self {
             rows: count(&stats["numRecords"]),
-            time_nulls: count(&stats["nullCount"]["time"]),
+            time_nulls: count(&stats["nullCount"][column]),
             time_range_us: time(&stats["minValues"]).zip(time(&stats["maxValues"])),
             row_bytes: RowBytes::new(),
         }

@@ -147,6 +147,23 @@ impl Position {
     }
 }
 
+/// The offset of each source at the table's version, by its id.
+pub(crate) fn offsets(table: &DeltaTable) -> Result<BTreeMap<String, u64>, Error> {
+    let versions = newest_versions(table)?.into_iter();
+    let offset = |(app_id, offset): (String, i64)| {
+        let id = app_id.strip_prefix(PREFIX)?;
+        id.parse::<SourceId>().ok()?;
+        Some((id.to_owned(), offset.unsigned_abs()))
+    };
+    Ok(versions.filter_map(offset).collect())
+}
+
+/// The transaction that says up to which offset a source is in a table.
+pub(crate) fn offset_transaction(source: &str, offset: u64) -> Transaction {
+    let version = i64::try_from(offset).unwrap_or(i64::MAX);
+    Transaction::new(format!("{PREFIX}{source}"), version)
+}
+
 fn newest_versions(table: &DeltaTable) -> Result<HashMap<String, i64>, Error> {
     let mut versions = HashMap::new();
     // Newest commits come first, so the first version seen of an id is the one that holds.

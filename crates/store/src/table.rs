@@ -1,4 +1,4 @@
-//! The lines of a lake at one version, as DataFusion reads them.
+//! A table of a lake at one version, as DataFusion reads it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,15 +15,14 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use deltalake::DeltaTable;
-use floodmark_ingest::LineSchema;
 use futures::TryStreamExt;
 
 use crate::Error;
 use crate::day::Day;
-use crate::lake::DATE;
 use crate::location::FileStore;
 use crate::part::Summary;
 
@@ -36,34 +35,53 @@ pub struct FilesScanned {
     pub opened: usize,
 }
 
-/// The table of lines: its files from the Delta log, never from a folder.
+impl FilesScanned {
+    /// These files and others.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            all: self.all + other.all,
+            opened: self.opened + other.opened,
+        }
+    }
+}
+
+/// A table: its files from the Delta log, never from a folder.
 #[derive(Debug)]
-pub struct LinesTable {
+pub struct LakeTable {
     schema: SchemaRef,
     file_schema: SchemaRef,
+    /// The column that it is partitioned by, a date; the last of the schema.
+    partition: &'static str,
+    /// The column whose least and greatest values the Delta log has for each file.
+    time: &'static str,
     store: FileStore,
-    files: Vec<LakeFile>,
+    pub(crate) files: Vec<LakeFile>,
     scanned: Mutex<FilesScanned>,
 }
 
 #[derive(Debug)]
-struct LakeFile {
+pub(crate) struct LakeFile {
+    /// In the store.
     path: String,
-    bytes: u64,
-    date: Option<i32>,
+    /// In the table.
+    pub(crate) relative: String,
+    pub(crate) bytes: u64,
+    /// The value of the partition column.
+    pub(crate) day: Day,
     rows: usize,
-    time_range_us: Option<(i64, i64)>,
+    pub(crate) time_range_us: Option<(i64, i64)>,
 }
 
-impl LinesTable {
+impl LakeTable {
     pub(crate) async fn at(
         table: &DeltaTable,
-        schema: LineSchema,
+        file_schema: SchemaRef,
+        (partition, time): (&'static str, &'static str),
         store: FileStore,
     ) -> Result<Self, Error> {
-        let file_schema = schema.arrow();
-        let date = Arc::new(Field::new(DATE, DataType::Date32, true));
-        let fields: Vec<_> = file_schema.fields().iter().cloned().chain([date]).collect();
+        let day = Arc::new(Field::new(partition, DataType::Date32, true));
+        let fields: Vec<_> = file_schema.fields().iter().cloned().chain([day]).collect();
         let log_store = table.log_store();
         let files = table
             .snapshot()?
@@ -76,13 +94,14 @@ impl LinesTable {
             .map(|file| {
                 let summary = file
                     .stats()
-                    .map(|stats| Summary::from_delta(&stats))
+                    .map(|stats| Summary::from_delta(&stats, time))
                     .unwrap_or_default();
-                let date = file.partition_values_map().remove(DATE).flatten();
+                let day = file.partition_values_map().remove(partition).flatten();
                 LakeFile {
                     path: format!("{}/{}", store.prefix, file.path()),
+                    relative: file.path().into_owned(),
                     bytes: u64::try_from(file.size()).unwrap_or_default(),
-                    date: date.and_then(|date| Day::read(&date).0),
+                    day: Day::of_partition(day.as_deref()),
                     rows: summary.rows,
                     time_range_us: summary.time_range_us,
                 }
@@ -91,6 +110,8 @@ impl LinesTable {
         Ok(Self {
             schema: Arc::new(Schema::new(fields)),
             file_schema,
+            partition,
+            time,
             store,
             files,
             scanned: Mutex::default(),
@@ -132,7 +153,7 @@ impl LinesTable {
     }
 }
 
-impl PruningStatistics for LinesTable {
+impl PruningStatistics for LakeTable {
     fn min_values(&self, column: &Column) -> Option<ArrayRef> {
         self.bounds(column, |(first, _)| first)
     }
@@ -160,10 +181,10 @@ impl PruningStatistics for LinesTable {
     }
 }
 
-impl LinesTable {
+impl LakeTable {
     fn bounds(&self, column: &Column, end: impl Fn((i64, i64)) -> i64) -> Option<ArrayRef> {
         match column.name.as_str() {
-            "time" => {
+            name if name == self.time => {
                 let times = self.files.iter().map(|file| file.time_range_us.map(&end));
                 Some(Arc::new(
                     times
@@ -171,10 +192,10 @@ impl LinesTable {
                         .with_timezone("UTC"),
                 ))
             }
-            DATE => Some(Arc::new(
+            name if name == self.partition => Some(Arc::new(
                 self.files
                     .iter()
-                    .map(|file| file.date)
+                    .map(|file| file.day.0)
                     .collect::<Date32Array>(),
             )),
             _ => None,
@@ -183,7 +204,7 @@ impl LinesTable {
 }
 
 #[async_trait]
-impl TableProvider for LinesTable {
+impl TableProvider for LakeTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -207,27 +228,37 @@ impl TableProvider for LinesTable {
         limit: Option<usize>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let keep = self.keep(state, filters)?;
-        let kept = self
-            .files
-            .iter()
-            .zip(&keep)
-            .filter(|(_, keep)| **keep)
-            .map(|(file, _)| file);
-        let files: Vec<PartitionedFile> = kept
-            .map(|file| {
-                let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes);
-                partitioned.partition_values = vec![ScalarValue::Date32(file.date)];
-                partitioned
-            })
-            .collect();
         {
             let mut scanned = self.scanned.lock().unwrap_or_else(PoisonError::into_inner);
             scanned.all += self.files.len();
-            scanned.opened += files.len();
+            scanned.opened += keep.iter().filter(|keep| **keep).count();
         }
-        let date = Arc::new(Field::new(DATE, DataType::Date32, true));
+        let files = self.files.iter().zip(&keep).filter(|(_, keep)| **keep);
+        let files = files.map(|(file, _)| file);
+        self.plan(state, files, None, projection.cloned(), limit)
+    }
+}
+
+impl LakeTable {
+    /// Reads some of the files; row groups are left out in which the predicate holds for no row.
+    pub(crate) fn plan<'f>(
+        &'f self,
+        state: &dyn Session,
+        files: impl Iterator<Item = &'f LakeFile>,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+        projection: Option<Vec<usize>>,
+        limit: Option<usize>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let files: Vec<PartitionedFile> = files
+            .map(|file| {
+                let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes);
+                partitioned.partition_values = vec![ScalarValue::Date32(file.day.0)];
+                partitioned
+            })
+            .collect();
+        let day = Arc::new(Field::new(self.partition, DataType::Date32, true));
         let table_schema = TableSchema::builder(Arc::clone(&self.file_schema))
-            .with_table_partition_cols(vec![date])
+            .with_table_partition_cols(vec![day])
             .build();
         let options = state.table_options().parquet.clone();
         let runtime = state.runtime_env();
@@ -240,15 +271,35 @@ impl TableProvider for LinesTable {
             runtime.object_store(&self.store.url)?,
             runtime.cache_manager.get_file_metadata_cache(),
         );
-        let source = ParquetSource::new(table_schema)
+        let mut source = ParquetSource::new(table_schema)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(reader));
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
         let partitions = state.config().target_partitions();
         let config = FileScanConfigBuilder::new(self.store.url.clone(), Arc::new(source))
             .with_file_groups(FileGroup::new(files).split_files(partitions))
-            .with_projection_indices(projection.cloned())?
+            .with_projection_indices(projection)?
             .with_limit(limit)
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// A condition on rows of the table, as [`LakeTable::plan`] takes it.
+    pub(crate) fn predicate(
+        &self,
+        state: &dyn Session,
+        condition: Expr,
+    ) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        state.create_physical_expr(condition, &schema)
+    }
+
+    /// The places of columns, those that the table has.
+    pub(crate) fn places<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<usize> {
+        names
+            .filter_map(|name| self.schema.index_of(name).ok())
+            .collect()
     }
 }

@@ -16,4 +16,22 @@ pub enum Error {
         /// The text.
         found: String,
     },
+    /// Bytes that are none of the sketches this crate writes.
+    #[error(
+        "expected a {kind} as Floodmark writes it, found {found}\nhint: give a column of `minutes`, or what a function that merges such columns gave"
+    )]
+    NotASketch {
+        /// The sketch expected.
+        kind: &'static str,
+        /// What is wrong with the bytes.
+        found: &'static str,
+    },
+    /// Minutes so far apart that those between them cannot all be judged.
+    #[error("expected minutes of at most {} days, found {} days\nhint: group them by week, or leave out the ones far away", minutes_max / 1440, minutes / 1440)]
+    RangeTooLong {
+        /// From the first to the last.
+        minutes: u64,
+        /// The bound.
+        minutes_max: u64,
+    },
 }

@@ -23,6 +23,8 @@ mod agent_table;
 pub mod beta;
 pub mod claims;
 mod error;
+pub mod histogram;
+pub mod hyper_log_log;
 pub mod minute;
 pub mod outcome;
 pub mod path;
@@ -33,6 +35,7 @@ pub mod scan;
 pub mod session;
 pub mod silence;
 pub mod spike;
+pub mod tally;
 pub mod uptime;
 
 pub use error::Error;

@@ -14,6 +14,20 @@ pub enum Upstream {
     Status(i16),
 }
 
+impl Upstream {
+    /// The last answer of a list as Nginx logs it (`502, 200 : 404`), which is the one that was passed on; `None` is one that is
+    /// not logged.
+    #[must_use]
+    pub fn last_of(list: Option<&str>) -> Self {
+        let Some(list) = list else {
+            return Self::NotLogged;
+        };
+        // Tries are joined with `, ` and groups with ` : `.
+        let last = list.rsplit([',', ':']).next().unwrap_or(list).trim();
+        last.parse().map_or(Self::Absent, Self::Status)
+    }
+}
+
 /// What one answer says of the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
@@ -54,9 +68,19 @@ pub fn outcome(
     request_time_s: Option<f64>,
     upstream_status: Upstream,
 ) -> Outcome {
+    outcome_by(status, request_time_s, || upstream_status)
+}
+
+/// As [`outcome`]; the upstream is asked for only where it decides.
+#[must_use]
+pub fn outcome_by(
+    status: Option<i16>,
+    request_time_s: Option<f64>,
+    upstream_status: impl Fn() -> Upstream,
+) -> Outcome {
     match status {
         None | Some(0 | 400 | 408 | 444 | 501 | 505) => Outcome::Neutral,
-        Some(429 | 503) if upstream_status == Upstream::Absent => Outcome::Shed,
+        Some(429 | 503) if upstream_status() == Upstream::Absent => Outcome::Shed,
         Some(500..=599) => Outcome::Bad,
         Some(499) if request_time_s.is_some_and(|seconds| seconds >= GIVEN_UP_S) => Outcome::Bad,
         Some(_) => Outcome::Good,
@@ -68,6 +92,14 @@ mod tests {
     use super::*;
     use Outcome::*;
     use Upstream::{Absent, NotLogged, Status};
+
+    #[test]
+    fn the_last_try_counts() {
+        assert_eq!(Upstream::last_of(None), NotLogged);
+        assert_eq!(Upstream::last_of(Some("-")), Absent);
+        assert_eq!(Upstream::last_of(Some("502, 200 : 404")), Status(404));
+        assert_eq!(Upstream::last_of(Some("502, -")), Absent);
+    }
 
     #[test]
     fn every_row_of_the_definition_holds() {

@@ -81,14 +81,23 @@ pub fn is_asset(path: &str) -> bool {
 /// The class of a status: `1xx` to `5xx`, `other` for 000 and what lies outside; `None` for none.
 #[must_use]
 pub fn status_class(status: Option<i16>) -> Option<&'static str> {
-    Some(match status? {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        500..=599 => "5xx",
+    Some(match status_hundreds(status?) {
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(5) => "5xx",
         _ => "other",
     })
+}
+
+/// The first digit of a status that has a class, 1 to 5.
+#[must_use]
+pub fn status_hundreds(status: i16) -> Option<u8> {
+    match status {
+        100..=599 => u8::try_from(status / 100).ok(),
+        _ => None,
+    }
 }
 
 fn template_of_segment(segment: &str) -> Option<String> {

@@ -9,6 +9,7 @@ use floodmark_store::{
 use crate::args::{ExpireArgs, LakeCommand};
 use crate::clock::now_ms;
 use crate::commands::lake_info::info;
+use crate::commands::rebuild::rebuild;
 use crate::plan::Plan;
 use crate::say::{counted, number, row};
 use crate::window::point;
@@ -31,6 +32,7 @@ pub(crate) async fn lake(plan: &Plan, command: &LakeCommand) -> Result<Outcome> 
             let mut lake = writable(plan).await?;
             expire(&mut lake, args).await
         }
+        LakeCommand::Rebuild(args) => rebuild(plan, args).await,
     }
 }
 

@@ -6,6 +6,7 @@ mod inspect;
 mod lake;
 mod lake_info;
 mod query;
+mod rebuild;
 mod report;
 mod shell;
 mod simulate;

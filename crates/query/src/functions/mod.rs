@@ -2,7 +2,8 @@
 //! and joined is SQL's business.
 //!
 //! Functions of one row come first. Functions over a series are window functions that see their whole partition, in its order:
-//! `crowd`, `error_spike`, `minute_state` and `session_step`. A function of many values takes them in one `named_struct`, by name.
+//! `crowd`, `error_spike`, `minute_state` and `session_step`. Aggregates merge what minutes hold: `histogram_merge`, `hll_merge` and
+//! `minute_tally`. A function of many values takes them in one `named_struct`, by name.
 
 use datafusion::prelude::SessionContext;
 
@@ -13,10 +14,13 @@ mod compact;
 mod crowd;
 mod error_spike;
 mod fields;
+mod histogram;
+mod hll;
 mod ip;
 mod local_time;
 mod minute_range;
 mod minute_state;
+mod minute_tally;
 mod outcome;
 mod path;
 mod robust_z;
@@ -25,6 +29,7 @@ mod scan_rule;
 mod series;
 mod session_class;
 mod session_step;
+mod sketch;
 mod status_class;
 mod uptime_verdict;
 
@@ -36,6 +41,10 @@ pub(crate) fn register(context: &SessionContext) {
         bot::bot_name(),
         class_decides::class_decides(),
         compact::compact(),
+        histogram::histogram_count(),
+        histogram::histogram_quantile(),
+        hll::hll_count(),
+        hll::hll_error(),
         ip::ip_in(),
         ip::ip_prefix(),
         ip::ip_neighbourhood(),
@@ -53,6 +62,13 @@ pub(crate) fn register(context: &SessionContext) {
         uptime_verdict::uptime_verdict(),
     ] {
         context.register_udf(function);
+    }
+    for function in [
+        histogram::histogram_merge(),
+        hll::hll_merge(),
+        minute_tally::minute_tally(),
+    ] {
+        context.register_udaf(function);
     }
     for function in [
         crowd::crowd(),

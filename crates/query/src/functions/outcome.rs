@@ -24,30 +24,8 @@ pub(super) fn outcome() -> ScalarUDF {
         let rows = status.zip(seconds).zip(values[2].as_string_view());
         let outcomes = rows.map(|((status, seconds), upstream)| {
             let status = status.and_then(|status| i16::try_from(status).ok());
-            Some(outcome::outcome(status, seconds, last_upstream(upstream)).as_str())
+            Some(outcome::outcome(status, seconds, Upstream::last_of(upstream)).as_str())
         });
         Ok(Arc::new(outcomes.collect::<StringViewArray>()))
     })
-}
-
-// Nginx joins tries with `, ` and groups with ` : `; the last answer is the one that was passed on.
-fn last_upstream(list: Option<&str>) -> Upstream {
-    let Some(list) = list else {
-        return Upstream::NotLogged;
-    };
-    let last = list.rsplit([',', ':']).next().unwrap_or(list).trim();
-    last.parse().map_or(Upstream::Absent, Upstream::Status)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_try_counts() {
-        assert_eq!(last_upstream(None), Upstream::NotLogged);
-        assert_eq!(last_upstream(Some("-")), Upstream::Absent);
-        assert_eq!(last_upstream(Some("502, 200 : 404")), Upstream::Status(404));
-        assert_eq!(last_upstream(Some("502, -")), Upstream::Absent);
-    }
 }

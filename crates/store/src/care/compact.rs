@@ -7,11 +7,12 @@ use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::DeltaOperation;
 
-use super::CONFLICTS_MAX;
 use super::files::LakeFile;
 use super::rewrite::rewrite;
+use crate::commit::{CONFLICTS_MAX, add};
 use crate::day::Day;
 use crate::destination::Destination;
+use crate::lake::{DATE, TIME};
 use crate::part::Written;
 use crate::{Error, Lake};
 
@@ -171,7 +172,7 @@ impl Lake {
         let adds = written.iter().map(|file| {
             Action::Add(Add {
                 data_change: false,
-                ..file.add()
+                ..add(file, DATE, TIME)
             })
         });
         let actions: Vec<Action> = removes.chain(adds).collect();

@@ -9,9 +9,9 @@ use deltalake::kernel::transaction::CommitProperties;
 use deltalake::protocol::DeltaOperation;
 use futures::TryStreamExt;
 
-use super::CONFLICTS_MAX;
 use super::files::LakeFile;
 use super::stored::StoredFile;
+use crate::commit::CONFLICTS_MAX;
 use crate::lake::DATE;
 use crate::part::{RowBytes, add_bytes};
 use crate::{Error, Lake};
@@ -51,12 +51,14 @@ impl Lake {
     /// Takes the days that end at or before a time, microseconds since the epoch, out of the lake, by one commit. A day that the time
     /// lies in stays whole, and so do rows without a time. `now_ms` is milliseconds since the epoch.
     ///
-    /// The offsets of sources stay, so that no line is read again. The old files stay until [`Lake::clean`] removes them.
+    /// Lines that are ahead of the minutes are counted first. The offsets of sources stay, so that no line is read again. The old files stay until [`Lake::clean`] removes them.
     ///
     /// # Errors
     ///
     /// A file that is to go cannot be read, so that nobody could tell how much of which source goes; or the commit failed.
     pub async fn expire(&mut self, before_us: i64, now_ms: i64) -> Result<Expiry, Error> {
+        // What is not counted by then never will be.
+        self.count_minutes(1).await?;
         let mut read: HashMap<String, RowBytes> = HashMap::new();
         for attempt in 0.. {
             let (gone, kept) = self.split_at(before_us).await?;

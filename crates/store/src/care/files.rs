@@ -9,9 +9,10 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
+use crate::commit::SHA256;
 use crate::day::Day;
 use crate::hashed::hex;
-use crate::lake::{DATE, SHA256};
+use crate::lake::{DATE, TIME};
 use crate::part::Summary;
 use crate::{Error, Lake};
 
@@ -53,11 +54,11 @@ impl LakeFile {
     fn of(add: Add) -> Self {
         let day = add.partition_values.get(DATE).cloned().flatten();
         Self {
-            day: day.map_or(Day(None), |day| Day::read(&day)),
+            day: Day::of_partition(day.as_deref()),
             summary: add
                 .stats
                 .as_deref()
-                .map(Summary::from_delta)
+                .map(|stats| Summary::from_delta(stats, TIME))
                 .unwrap_or_default(),
             add,
         }

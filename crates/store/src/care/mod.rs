@@ -19,6 +19,3 @@ pub use compact::{CompactOptions, Compacted, WhichDays};
 pub use expire::Expiry;
 pub use overview::{Overview, SourceRead};
 pub use verify::{Problem, Verified, verify};
-
-/// How often a change is planned again because another process committed meanwhile.
-const CONFLICTS_MAX: usize = 20;

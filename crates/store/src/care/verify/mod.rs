@@ -23,7 +23,7 @@ use self::tiles::Tiles;
 use super::clean::is_ours;
 use super::files::LakeFile;
 use crate::actions::for_each_batch;
-use crate::location::{Location, Root};
+use crate::location::{LINES, Location, Root};
 use crate::{Error, Lake};
 
 /// Problems that are kept: a lake with more is beyond mending one by one.
@@ -89,10 +89,10 @@ pub async fn verify(at: impl Into<Location>) -> Result<Verified, Error> {
     let location = at.into();
     let root = Root::new(&location)?;
     let mut verified = Verified::default();
-    if !root.has_log().await? {
+    if !root.has_log(LINES).await? {
         return Ok(verified);
     }
-    let store = root.table()?.log_store().object_store(None);
+    let store = root.table(LINES)?.log_store().object_store(None);
     let listed = log::problems(&store).await;
     for problem in listed.map_err(deltalake::DeltaTableError::from)? {
         verified.found(problem);

@@ -1,0 +1,36 @@
+//! `floodmark lake rebuild`: minutes counted anew from their lines.
+
+use anyhow::{Result, bail};
+use floodmark_store::Lake;
+
+use crate::Outcome;
+use crate::args::RebuildArgs;
+use crate::plan::Plan;
+use crate::say::counted;
+
+pub(crate) async fn rebuild(plan: &Plan, args: &RebuildArgs) -> Result<Outcome> {
+    if Lake::open(plan.location()?).await?.is_none() {
+        bail!(
+            "there is no lake in `{}`\nhint: make one with `floodmark ingest LOG…`, or name another with `--lake DIR`",
+            plan.lake.display(),
+        );
+    }
+    let mut lake = Lake::open_or_create(plan.location()?).await?;
+    let days = lake.rebuild_minutes(&args.days, plan.threads).await?;
+    for (day, refusal) in &days.refused {
+        let message = format!("{day}: its minutes stay as they are, since {refusal}");
+        // A day that was named is a wish that is not met; of all days some are long past.
+        match args.days.is_empty() {
+            true => plan.voice.notice(&message),
+            false => plan.voice.warn(&message),
+        }
+    }
+    plan.voice.notice(&format!(
+        "{} rebuilt",
+        counted(days.rebuilt.len() as u64, "day")
+    ));
+    Ok(match args.days.is_empty() || days.refused.is_empty() {
+        true => Outcome::Done,
+        false => Outcome::Incomplete,
+    })
+}

@@ -1,0 +1,140 @@
+//! The table `minutes` as DataFusion reads it: what was counted, and what is counted while it is read.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::union::UnionExec;
+use floodmark_ingest::MinuteCounts;
+use futures::stream;
+
+use super::uncounted::{Uncounted, UncountedDay};
+use crate::table::{FilesScanned, LakeTable};
+
+/// The minutes of a lake at one version. A minute may have several rows of the same key, which add up.
+#[derive(Debug)]
+pub struct MinutesTable {
+    schema: SchemaRef,
+    counted: Option<LakeTable>,
+    uncounted: Option<Uncounted>,
+}
+
+impl MinutesTable {
+    pub(super) fn new(counted: Option<LakeTable>, uncounted: Option<Uncounted>) -> Self {
+        Self {
+            schema: MinuteCounts::schema(),
+            counted,
+            uncounted,
+        }
+    }
+
+    /// Files counted over all scans so far.
+    #[must_use]
+    pub fn files_scanned(&self) -> FilesScanned {
+        let counted = self.counted.as_ref();
+        counted.map_or_else(FilesScanned::default, LakeTable::files_scanned)
+    }
+}
+
+#[async_trait]
+impl TableProvider for MinutesTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        // The month that files are kept by is no column.
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let projection = projection.unwrap_or(&all);
+        let mut plans = Vec::new();
+        if let Some(counted) = &self.counted {
+            plans.push(
+                counted
+                    .scan(state, Some(projection), filters, limit)
+                    .await?,
+            );
+        }
+        if let Some(uncounted) = &self.uncounted {
+            let days = uncounted.days().into_iter();
+            let rows = CountedNow {
+                schema: self.schema(),
+                days: days
+                    .map(|day| uncounted.day(state, day).map(Arc::new))
+                    .collect::<Result<_>>()?,
+            };
+            let exec = StreamingTableExec::try_new(
+                self.schema(),
+                vec![Arc::new(rows)],
+                Some(projection),
+                [],
+                false,
+                limit,
+            )?;
+            plans.push(Arc::new(exec));
+        }
+        match plans.is_empty() {
+            true => {
+                let schema = Arc::new(self.schema.project(projection)?);
+                Ok(Arc::new(EmptyExec::new(schema)))
+            }
+            false => UnionExec::try_new(plans),
+        }
+    }
+}
+
+/// Lines that are counted as they are read, day by day.
+#[derive(Debug)]
+struct CountedNow {
+    schema: SchemaRef,
+    days: Vec<Arc<UncountedDay>>,
+}
+
+impl PartitionStream for CountedNow {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let days = self.days.clone().into_iter();
+        let rows = stream::try_unfold((days, context), |(mut days, context)| async move {
+            let Some(day) = days.next() else {
+                return Ok::<Option<(RecordBatch, _)>, DataFusionError>(None);
+            };
+            let counts = day.count(Arc::clone(&context)).await?;
+            let rows = counts
+                .rows()
+                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            Ok(Some((rows, (days, context))))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(
+            Arc::clone(&self.schema),
+            rows,
+        ))
+    }
+}

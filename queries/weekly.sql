@@ -1,0 +1,58 @@
+-- title: Uptime by minutes
+-- question: Were we up, week by week, as far as minutes alone can tell?
+-- param: since timestamp = report.since
+-- param: until timestamp = report.until (exclusive)
+-- param: target float = report.target (share of uptime that a week is to reach, 0 to 1)
+-- param: tz text = report.tz (where weeks begin)
+-- chart: bar x=week y=uptime
+--
+-- One row per ISO week with requests, oldest first: week, start (of the part in the window), verdict, uptime (good / judged minutes; NULL when none
+-- is judged), lower and upper (silent minutes taken as down, as up), judged_share (of all minutes), minutes by state (silent: without a request
+-- that decides), requests, request_ratio (good / (good + bad) requests without probes and scanners), p95 (of request_time, seconds).
+--
+-- For years of which the lines are long gone. Simplified against `uptime`: floods decide as well, since only lines show them; a probe that
+-- stays away is not missed and silence is never down, but unknown, and so are minutes that no log covers: a quiet site gets wide bounds.
+WITH
+weeks AS (
+    SELECT week_start(minute, $tz) AS monday,
+           minute_tally(minute, bot = 'probe', good, bad, shed, bad_clients) AS tally,
+           sum(total) AS requests,
+           coalesce(sum(good) FILTER (WHERE bot <> 'probe'), 0) AS good,
+           coalesce(sum(bad) FILTER (WHERE bot <> 'probe'), 0) AS bad,
+           histogram_quantile(histogram_merge(request_time_histogram), 0.95) AS p95
+    FROM minutes
+    WHERE minute >= $since AND minute < $until AND bot <> 'scanner'
+    GROUP BY 1
+),
+-- The minutes of each week that lie in the window; the next Monday is within 8 days, also where clocks change.
+counted AS (
+    SELECT greatest(monday, $since) AS start,
+           iso_week(monday, $tz) AS week,
+           (extract(epoch FROM least(week_start(monday + INTERVAL '8 days', $tz), $until))
+             - extract(epoch FROM greatest(monday, $since))) / 60 AS minutes,
+           get_field(tally, 'up') AS up,
+           get_field(tally, 'degraded') AS degraded,
+           get_field(tally, 'down') AS down,
+           get_field(tally, 'good') AS good_minutes,
+           requests, good, bad, p95
+    FROM weeks
+),
+bounded AS (
+    SELECT *,
+           up + degraded + down AS judged,
+           good_minutes / minutes AS lower,
+           (good_minutes + minutes - up - degraded - down) / minutes AS upper
+    FROM counted
+)
+SELECT week, start,
+       uptime_verdict(lower, upper, judged / minutes, $target) AS verdict,
+       CASE WHEN judged > 0 THEN good_minutes / judged END AS uptime,
+       lower, upper,
+       judged / minutes AS judged_share,
+       up, degraded, down,
+       CAST(minutes AS BIGINT) - judged AS silent,
+       requests,
+       CASE WHEN good + bad > 0 THEN CAST(good AS DOUBLE) / (good + bad) END AS request_ratio,
+       p95
+FROM bounded
+ORDER BY start
