@@ -4,7 +4,11 @@
 //! one request in 2,000 bad, an outage of 20 minutes a month. With a folder as its argument (`cargo bench --workspace --bench minutes -- FOLDER`) the lake
 //! stays there, for `floodmark --lake FOLDER query weekly --since 2021-01-01 --until 2026-01-01`.
 
-#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench takes the time and prints its figures"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;

@@ -8,7 +8,7 @@
 --
 -- One row per ISO week with requests, oldest first: week, start (of the part in the window), verdict, uptime (good / judged minutes; NULL when none
 -- is judged), lower and upper (silent minutes taken as down, as up), judged_share (of all minutes), minutes by state (silent: without a request
--- that decides), requests, request_ratio (good / (good + bad) requests without probes and scanners), p95 (of request_time, seconds).
+-- that decides), requests, request_ratio (good / (good + bad) requests without probes and scanners).
 --
 -- For years of which the lines are long gone. Simplified against `uptime`: floods decide as well, since only lines show them; a probe that
 -- stays away is not missed and silence is never down, but unknown, and so are minutes that no log covers: a quiet site gets wide bounds.
@@ -18,8 +18,7 @@ weeks AS (
            minute_tally(minute, bot = 'probe', good, bad, shed, bad_clients) AS tally,
            sum(total) AS requests,
            coalesce(sum(good) FILTER (WHERE bot <> 'probe'), 0) AS good,
-           coalesce(sum(bad) FILTER (WHERE bot <> 'probe'), 0) AS bad,
-           histogram_quantile(histogram_merge(request_time_histogram), 0.95) AS p95
+           coalesce(sum(bad) FILTER (WHERE bot <> 'probe'), 0) AS bad
     FROM minutes
     WHERE minute >= $since AND minute < $until AND bot <> 'scanner'
     GROUP BY 1
@@ -34,7 +33,7 @@ counted AS (
            get_field(tally, 'degraded') AS degraded,
            get_field(tally, 'down') AS down,
            get_field(tally, 'good') AS good_minutes,
-           requests, good, bad, p95
+           requests, good, bad
     FROM weeks
 ),
 bounded AS (
@@ -52,7 +51,6 @@ SELECT week, start,
        up, degraded, down,
        CAST(minutes AS BIGINT) - judged AS silent,
        requests,
-       CASE WHEN good + bad > 0 THEN CAST(good AS DOUBLE) / (good + bad) END AS request_ratio,
-       p95
+       CASE WHEN good + bad > 0 THEN CAST(good AS DOUBLE) / (good + bad) END AS request_ratio
 FROM bounded
 ORDER BY start

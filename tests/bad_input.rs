@@ -505,8 +505,25 @@ fn a_full_disk_loses_nothing() {
         }
         full(&run);
         let count = count(&place, &["--lake", "disk/lake"]);
+        // Where the lines were committed and their minutes were not, the lines are there.
+        if count == format!("{0},{0}", lines + 100) {
+            lines += 100;
+        }
         assert_eq!(count, format!("{lines},{lines}"), "{free} bytes free");
     }
+    let minutes = [
+        "sql",
+        "-q",
+        "-o",
+        "csv",
+        "--lake",
+        "disk/lake",
+        "select sum(total) as total from minutes",
+    ];
+    assert_eq!(
+        place.floodmark(&minutes).done(),
+        format!("total\n{lines}\n")
+    );
     assert_eq!(
         count(&place, &["--lake", "disk/lake"]),
         format!("{lines},{lines}")

@@ -273,7 +273,8 @@ mod tests {
         ) {
             let quantile = of(&values).quantile(share).unwrap();
             values.sort_unstable();
-            let rank = ((share * values.len() as f64).ceil() as usize).max(1);
+            let is_within = |rank: &usize| *rank as f64 >= share * values.len() as f64;
+            let rank = (1..=values.len()).find(is_within).unwrap();
             let exact = values[rank - 1] as f64;
             prop_assert!((quantile - exact).abs() <= RELATIVE_ERROR * exact, "{} {}", quantile, exact);
         }

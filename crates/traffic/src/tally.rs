@@ -361,14 +361,14 @@ mod tests {
             let mut whole = Tally::default();
             for row in &rows {
                 whole.add(&counted(row));
-                whole.add_bad_clients(row.0, &by(&[["192.0.2.1", "192.0.2.2"][row.2 as usize % 2]]));
+                whole.add_bad_clients(row.0, &by(&[if row.2 % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" }]));
             }
             let mut merged = Tally::default();
             let mut front = Tally::default();
             for (index, row) in rows.iter().enumerate().rev() {
                 let half = if index < cut { &mut front } else { &mut merged };
                 half.add(&counted(row));
-                half.add_bad_clients(row.0, &by(&[["192.0.2.1", "192.0.2.2"][row.2 as usize % 2]]));
+                half.add_bad_clients(row.0, &by(&[if row.2 % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" }]));
             }
             merged.merge(&Tally::decode(&front.encode()).unwrap());
             prop_assert_eq!(merged.states().unwrap(), whole.states().unwrap());
