@@ -57,7 +57,11 @@ impl Destination {
     /// Brings all files to where readers will look for them. If that fails, none of them is left there.
     pub(crate) async fn publish(&self) -> Result<(), Error> {
         match self {
-            Self::Folder(_) => Ok(()),
+            // The folder of a day may have been made by a run that was killed before it could sync its name.
+            Self::Folder(table) => sync_folder(table).map_err(|source| Error::Write {
+                path: table.clone(),
+                source,
+            }),
             #[cfg(feature = "s3")]
             Self::Bucket(staging) => staging.upload().await,
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use url::Url;
 
 use crate::Error;
 use crate::destination::Destination;
-use crate::durable::{DurableLocal, create_folders};
+use crate::durable::{DurableLocal, create_folders, sync_folder};
 #[cfg(feature = "s3")]
 use crate::s3::{Bucket, S3Location};
 
@@ -89,7 +90,7 @@ impl Root {
         match self {
             Self::Folder(folder) => match fs::read_dir(folder.join(table).join("_delta_log")) {
                 Ok(_) => Ok(true),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(cannot(error)),
             },
             #[cfg(feature = "s3")]
@@ -101,10 +102,19 @@ impl Root {
     pub(crate) fn prepare(&self, table: &str) -> Result<(), Error> {
         match self {
             Self::Folder(folder) => {
-                create_folders(&folder.join(table)).map_err(|source| Error::Write {
-                    path: folder.clone(),
-                    source,
-                })
+                let log = folder.join(table).join("_delta_log");
+                // A run that was killed may have made folders and not synced their names. What others made may not be
+                // ours to open.
+                let sync = |folder| match sync_folder(folder) {
+                    Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+                    other => other,
+                };
+                create_folders(&log)
+                    .and_then(|()| log.ancestors().skip(1).take(3).try_for_each(sync))
+                    .map_err(|source| Error::Write {
+                        path: folder.clone(),
+                        source,
+                    })
             }
             // A bucket has no folders.
             #[cfg(feature = "s3")]
