@@ -19,8 +19,8 @@ impl<W> Hashed<W> {
         }
     }
 
-    pub(crate) fn get_ref(&self) -> &W {
-        &self.inner
+    pub(crate) fn get_mut(&mut self) -> &mut W {
+        &mut self.inner
     }
 
     /// The hash of all bytes so far, as `sha256sum` prints it.
@@ -56,7 +56,7 @@ mod tests {
         for part in [&b"hello"[..], b" ", b"world"] {
             file.write_all(part).unwrap();
         }
-        assert_eq!(file.get_ref(), b"hello world");
+        assert_eq!(file.get_mut(), b"hello world");
         assert_eq!(
             file.sha256(),
             "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"

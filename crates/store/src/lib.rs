@@ -19,6 +19,7 @@ mod load;
 mod location;
 mod minutes;
 mod part;
+mod part_file;
 mod positions;
 #[cfg(feature = "s3")]
 mod s3;

@@ -152,7 +152,10 @@ impl Root {
     /// Where a batch of new files of a table goes.
     pub(crate) fn destination(&self, table: &str) -> Destination {
         match self {
-            Self::Folder(folder) => Destination::Folder(folder.join(table)),
+            Self::Folder(folder) => Destination::Folder {
+                table: folder.join(table),
+                begun: Arc::default(),
+            },
             #[cfg(feature = "s3")]
             Self::Bucket(bucket) => Destination::Bucket(bucket.staging(table)),
         }

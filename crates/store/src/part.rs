@@ -1,7 +1,6 @@
 //! One Parquet file of one day, made of row groups that threads encode on their own.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +24,7 @@ use crate::Error;
 use crate::day::Day;
 use crate::destination::Destination;
 use crate::hashed::Hashed;
+use crate::part_file::PartFile;
 use crate::text_chunk::{Encoded, TextChunk, compressor};
 
 /// Columns that hardly repeat or only grow: differences are smaller than a dictionary, and cheaper to make.
@@ -68,7 +68,7 @@ pub(crate) struct Part {
     day: Day,
     path: PathBuf,
     relative: String,
-    writer: Mutex<Option<SerializedFileWriter<BufWriter<Hashed<File>>>>>,
+    writer: Mutex<Option<SerializedFileWriter<BufWriter<Hashed<PartFile>>>>>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     descr: SchemaDescPtr,
@@ -108,15 +108,17 @@ impl Written {
         destination: &Destination,
         day: Day,
         (relative, path): (String, PathBuf),
-        hashed: &Hashed<File>,
+        hashed: &mut Hashed<PartFile>,
         summary: Summary,
     ) -> Result<Self, Error> {
-        let file = hashed.get_ref();
-        destination.keep(&relative, &path, file)?;
-        let metadata = file.metadata().map_err(|source| Error::Write {
+        let sha256 = hashed.sha256();
+        let cannot = |source| Error::Write {
             path: path.clone(),
             source,
-        })?;
+        };
+        let file = hashed.get_mut().opened().map_err(cannot)?;
+        destination.keep(&relative, &path, file)?;
+        let metadata = file.metadata().map_err(cannot)?;
         let modified_ms = metadata
             .modified()
             .ok()
@@ -129,7 +131,7 @@ impl Written {
             relative,
             bytes: metadata.len(),
             modified_ms,
-            sha256: hashed.sha256(),
+            sha256,
             summary,
         })
     }
@@ -205,6 +207,8 @@ impl Part {
             row_group.close()
         })();
         appended.map_err(|error| self.cannot_write(error))?;
+        let rested = writer.inner_mut().get_mut().get_mut().rest();
+        rested.map_err(|source| self.cannot(source))?;
         *slot = Some(writer);
         let mut total = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         total.add(&summary);
@@ -230,13 +234,20 @@ impl Part {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let hashed = writer.inner().get_ref();
+        let hashed = writer.inner_mut().get_mut();
         let place = (self.relative, self.path);
         Written::kept(&self.destination, self.day, place, hashed, summary)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn cannot(&self, source: std::io::Error) -> Error {
+        Error::Write {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     fn cannot_write(&self, error: ParquetError) -> Error {

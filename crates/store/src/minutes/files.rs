@@ -1,7 +1,7 @@
 //! Files of minutes as they are written: one a month.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::BufWriter;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use crate::day::Day;
 use crate::destination::Destination;
 use crate::hashed::Hashed;
 use crate::part::{Summary, Written, cannot_write};
+use crate::part_file::PartFile;
 
 /// Rows of a row group: some days of a small site, so that a question about a day reads little of its month.
 const ROW_GROUP_ROWS_MAX: usize = 32_768;
@@ -52,7 +53,7 @@ pub(super) struct MonthFiles<'d> {
 struct MonthFile {
     relative: String,
     path: PathBuf,
-    writer: ArrowWriter<BufWriter<Hashed<File>>>,
+    writer: ArrowWriter<BufWriter<Hashed<PartFile>>>,
     summary: Summary,
 }
 
@@ -148,7 +149,7 @@ impl MonthFile {
         let finished = self.writer.finish();
         finished.map_err(|error| cannot_write(&self.path, error))?;
         let place = (self.relative, self.path);
-        let hashed = self.writer.inner().get_ref();
+        let hashed = self.writer.inner_mut().get_mut();
         Written::kept(destination, month, place, hashed, self.summary)
     }
 }
