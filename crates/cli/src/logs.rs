@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, anyhow, bail};
 use floodmark_format::{AccessLog, CompiledFormat, Unlogged};
 use floodmark_ingest::{LogSettings, Trust};
-use floodmark_source::{DiscoverOptions, LogFile, Sample, Skipped, discover, discover_sets};
+use floodmark_source::{DiscoverOptions, LogFile, Sample, Seen, Skipped, discover, discover_sets};
 
 use crate::account;
 use crate::conf::{Conf, KnownBy};
@@ -23,6 +23,8 @@ use crate::say::counted;
 #[derive(Debug)]
 pub(crate) struct Logs {
     pub(crate) files: Vec<(LogFile, Arc<LogSettings>)>,
+    /// Those that have not changed since they were read into the lake.
+    pub(crate) unchanged: Vec<LogFile>,
     /// What named them, if that was nginx.conf.
     pub(crate) conf: Option<ConfLogs>,
     stdin: Option<Stdin>,
@@ -39,13 +41,18 @@ pub(crate) struct ConfLogs {
     pub(crate) failed: usize,
 }
 
-/// How standard input is read.
+/// How logs are read.
 #[derive(Debug)]
 pub(crate) enum Reads {
-    /// It may be asked for again.
+    /// Their lines may be asked for again.
     Again,
-    /// Once, and no further than when this is set.
-    UntilStopped(Arc<AtomicBool>),
+    /// Once, into the lake.
+    Once {
+        /// Standard input no further than when this is set.
+        stop: Arc<AtomicBool>,
+        /// Other files, unless they have not changed since.
+        seen: Seen,
+    },
 }
 
 /// Standard input at a path of its own.
@@ -60,9 +67,13 @@ struct Stdin {
 impl Logs {
     /// Finds the files, tells their formats and says both. Without arguments they are the logs that nginx.conf names.
     pub(crate) fn find(plan: &Plan, arguments: &[String], reads: &Reads) -> Result<Self> {
+        let seen = match reads {
+            Reads::Again => None,
+            Reads::Once { seen, .. } => Some(seen),
+        };
         if arguments.is_empty() {
-            let logs = Self::of_conf(plan)?;
-            if logs.files.is_empty() {
+            let logs = Self::of_conf(plan, seen)?;
+            if logs.files.is_empty() && logs.unchanged.is_empty() {
                 bail!(
                     "none of the logs that nginx.conf names for port {} can be read\nhint: `floodmark inspect` lists them, each with its reason",
                     plan.port
@@ -84,13 +95,19 @@ impl Logs {
         let options = DiscoverOptions {
             log_set: plan.log_set.as_deref(),
             head_parses: &|head| head_parses(plan, head),
+            seen,
         };
         let found = discover(&arguments, &options)?;
         say_skipped(plan, &found.skipped);
         let conf = Conf::beside(plan, &arguments)?;
         let mut chosen = Choices::default();
         let mut files = Vec::new();
+        let mut unchanged = Vec::new();
         for mut file in found.files {
+            if file.unchanged.is_some() {
+                unchanged.push(file);
+                continue;
+            }
             if stdin.as_ref().is_some_and(|stdin| stdin.path == file.path) {
                 file.log_set = plan.log_set.clone().unwrap_or_else(|| "stdin".to_owned());
             }
@@ -111,6 +128,7 @@ impl Logs {
         }
         Ok(Self {
             files,
+            unchanged,
             conf: None,
             stdin,
         })
@@ -118,7 +136,7 @@ impl Logs {
 
     /// The logs that nginx.conf names for the port, of which there may be no file. One that cannot be read does not keep
     /// the others from being read.
-    pub(crate) fn of_conf(plan: &Plan) -> Result<Self> {
+    pub(crate) fn of_conf(plan: &Plan, seen: Option<&Seen>) -> Result<Self> {
         let conf = Conf::of_logs(plan)?;
         let logs = conf.conf.logs(Some(plan.port));
         let unlogged = conf.conf.unlogged(plan.port);
@@ -133,7 +151,7 @@ impl Logs {
                 None => paths.push(PathBuf::from(&log.path)),
             }
         }
-        let (found, failures) = discover_sets(&paths);
+        let (found, failures) = discover_sets(&paths, seen);
         say_skipped(plan, &found.skipped);
         let mut failures: Vec<(String, String)> = failures
             .iter()
@@ -141,7 +159,12 @@ impl Logs {
             .collect();
         let mut chosen = Choices::default();
         let mut files = Vec::new();
+        let mut unchanged = Vec::new();
         for file in found.files {
+            if file.unchanged.is_some() {
+                unchanged.push(file);
+                continue;
+            }
             let log = logs.iter().find(|log| log.path == file.log_set);
             let known = log.map(|log| (log, conf.path.as_path()));
             match chosen.settings(plan, &file, known, &|| None) {
@@ -152,10 +175,8 @@ impl Logs {
         for (_, failure) in &failures {
             plan.voice.warn(failure);
         }
-        let known: HashSet<&str> = files
-            .iter()
-            .map(|(file, _)| file.log_set.as_str())
-            .collect();
+        let all = files.iter().map(|(file, _)| file).chain(&unchanged);
+        let known: HashSet<&str> = all.map(|file| file.log_set.as_str()).collect();
         for path in paths.iter().map(|path| path.display().to_string()) {
             let is_skipped = found
                 .skipped
@@ -174,6 +195,7 @@ impl Logs {
         unread.extend(failures);
         Ok(Self {
             files,
+            unchanged,
             conf: Some(ConfLogs {
                 logs,
                 unlogged,
@@ -365,7 +387,7 @@ impl Stdin {
     /// `None` if it can be read as it is.
     fn open(plan: &Plan, reads: &Reads) -> Result<Option<Self>> {
         let mut stdin = Self::default();
-        if let Reads::UntilStopped(stop) = reads {
+        if let Reads::Once { stop, .. } = reads {
             let relay = Relay::start(stop).context("cannot read standard input")?;
             stdin.path = relay.path();
             stdin.relay = Some(relay);

@@ -7,6 +7,7 @@ mod commands;
 mod conf;
 mod formats;
 mod logs;
+mod memory;
 mod out;
 mod plan;
 mod relay;

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use crate::input::{head, identity};
 use crate::log_file::split_name;
+use crate::seen::Stamp;
 use crate::sniff;
-use crate::{Compression, Error, FileIdentity, LogFile, Rotation};
+use crate::{Compression, Error, FileIdentity, LogFile, Rotation, Seen};
 
 /// The log set of standard input and of pipes, which have no name worth keeping.
 const STREAM_LOG_SET: &str = "stdin";
@@ -23,6 +24,8 @@ pub struct DiscoverOptions<'a> {
     /// Whether decompressed first bytes (1 KiB, or all there are; the last line may be cut) look like a log. Asked for
     /// files found in directories that are not empty; by default everything does.
     pub head_parses: &'a dyn Fn(&[u8]) -> bool,
+    /// What was read before: a file that has not changed since is not opened for its first bytes. By default nothing.
+    pub seen: Option<&'a Seen>,
 }
 
 impl Default for DiscoverOptions<'_> {
@@ -30,6 +33,7 @@ impl Default for DiscoverOptions<'_> {
         Self {
             log_set: None,
             head_parses: &|_| true,
+            seen: None,
         }
     }
 }
@@ -114,15 +118,18 @@ pub fn discover(arguments: &[String], options: &DiscoverOptions<'_>) -> Result<D
 ///
 /// A log that is not there gives no file; one that is a directory, a pipe or a device, such as `/dev/stdout`, is
 /// skipped. A file met twice, by whatever name, is taken once. What cannot be read does not keep the others from being
-/// found: the errors stand beside them, each with the path of its log.
-pub fn discover_sets(paths: &[PathBuf]) -> (Discovery, Vec<(PathBuf, Error)>) {
+/// found: the errors stand beside them, each with the path of its log. `seen` is as in [`DiscoverOptions`].
+pub fn discover_sets(paths: &[PathBuf], seen: Option<&Seen>) -> (Discovery, Vec<(PathBuf, Error)>) {
     let names: Vec<String> = paths
         .iter()
         .map(|path| path.display().to_string())
         .collect();
     let live: HashSet<&Path> = paths.iter().map(PathBuf::as_path).collect();
     let mut folders: HashMap<&Path, Siblings> = HashMap::new();
-    let mut search = Search::new(DiscoverOptions::default());
+    let mut search = Search::new(DiscoverOptions {
+        seen,
+        ..DiscoverOptions::default()
+    });
     let mut failed = Vec::new();
     // All logs before what was rotated: a name that is one log's may look like another's with a suffix.
     for (path, name) in paths.iter().zip(&names) {
@@ -352,6 +359,41 @@ impl<'a> Search<'a> {
             self.skip(path, reason);
             return Ok(());
         }
+        // One that cannot be read is told below.
+        let stamp = self
+            .options
+            .seen
+            .and_then(|_| Stamp::of(path, metadata).ok());
+        let unchanged = self.options.seen.zip(stamp);
+        let unchanged = unchanged.and_then(|(seen, stamp)| seen.end_of(path, &stamp));
+        let compression = match unchanged {
+            // Nobody will read it.
+            Some(_) => Compression::Plain,
+            None => match self.compression_of_log(path, met)? {
+                Some(compression) => compression,
+                None => return Ok(()),
+            },
+        };
+        self.met.insert(identity, path.to_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        let (log_set, rotation) = split_name(&name);
+        self.found.files.push(LogFile {
+            path: path.to_owned(),
+            log_set: self.options.log_set.map_or(log_set, str::to_owned),
+            compression,
+            rotation,
+            disk_bytes: Some(metadata.len()),
+            identity: Some(identity),
+            unchanged,
+            stamp,
+        });
+        Ok(())
+    }
+
+    /// The compression of a file whose first bytes are those of a log; one that is skipped has none.
+    fn compression_of_log(&mut self, path: &Path, met: Met) -> Result<Option<Compression>, Error> {
         let (compression, head) = match head(path) {
             Err(Error::Missing { path }) if met != Met::Named => {
                 return Err(Error::Vanished { path });
@@ -366,26 +408,13 @@ impl<'a> Search<'a> {
                 });
             }
             self.skip(path, SkipReason::NotText(found));
-            return Ok(());
+            return Ok(None);
         }
         if met == Met::InDirectory && !head.is_empty() && !(self.options.head_parses)(&head) {
             self.skip(path, SkipReason::Head);
-            return Ok(());
+            return Ok(None);
         }
-        self.met.insert(identity, path.to_owned());
-        let name = path
-            .file_name()
-            .map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
-        let (log_set, rotation) = split_name(&name);
-        self.found.files.push(LogFile {
-            path: path.to_owned(),
-            log_set: self.options.log_set.map_or(log_set, str::to_owned),
-            compression,
-            rotation,
-            disk_bytes: Some(metadata.len()),
-            identity: Some(identity),
-        });
-        Ok(())
+        Ok(Some(compression))
     }
 
     fn stream(&mut self, path: &Path) {
@@ -396,6 +425,8 @@ impl<'a> Search<'a> {
             rotation: Rotation::Live,
             disk_bytes: None,
             identity: None,
+            unchanged: None,
+            stamp: None,
         });
     }
 

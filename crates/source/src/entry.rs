@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::content::{Content, Line, LineHasher, Notes};
 use crate::input::{Input, Peeked};
 use crate::ledger::{Ledger, Reached};
-use crate::{Error, LogFile, Outcome, Segment, SourceId, sniff};
+use crate::{Error, KnownSource, LogFile, Outcome, Segment, SourceId, sniff};
 
 /// A file, what was found out about it, and what becomes of it.
 pub(crate) struct Entry {
@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) segment: Option<Segment>,
     pub(crate) outcome: Outcome,
     pub(crate) matched: Option<SourceId>,
+    /// Where it ends in the one known source that it is all of.
+    pub(crate) ends_at: Option<KnownSource>,
     /// The file that holds the bytes before the segment.
     pub(crate) after: Option<usize>,
 }
@@ -41,6 +43,7 @@ impl Entry {
             segment: None,
             outcome,
             matched: None,
+            ends_at: None,
             after: None,
         }
     }
@@ -49,8 +52,19 @@ impl Entry {
         Self::new(file, Input::Path, None, Outcome::Failed(error))
     }
 
+    /// A file of which all is known, as its stamp tells.
+    fn unchanged(file: LogFile, ends_at: KnownSource) -> Self {
+        let already = ends_at.offset;
+        Self {
+            matched: Some(ends_at.id.clone()),
+            ends_at: Some(ends_at),
+            ..Self::new(file, Input::Path, None, Outcome::NothingNew { already })
+        }
+    }
+
     pub(crate) fn fail(&mut self, error: Error) {
         self.first_line = None;
+        self.ends_at = None;
         self.segment = None;
         self.outcome = Outcome::Failed(error);
     }
@@ -63,6 +77,9 @@ impl Entry {
 
     /// Opens a file and reads its first line; of a pipe or standard input no more than is needed for that.
     pub(crate) fn look(mut file: LogFile) -> Self {
+        if let Some(ends_at) = file.unchanged.clone() {
+            return Self::unchanged(file, ends_at);
+        }
         if !file.is_stream() {
             return Self::look_at(file, Input::Path);
         }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use crate::{
-    BlockOptions, BlockReader, Compression, Error, Outcome, Piece, Reading, SourceId,
-    SourcePosition,
+    BlockOptions, BlockReader, Compression, Error, KnownSource, LogFile, Outcome, Piece, Reading,
+    SourceId, SourcePosition,
 };
 
 /// Gives out the pieces of a run's files. Any thread may ask for the next.
@@ -33,6 +33,7 @@ struct State {
     begun: HashSet<SourceId>,
     failures: Vec<(PathBuf, Error)>,
     pending: Vec<(PathBuf, u64)>,
+    ended: Vec<(Arc<LogFile>, KnownSource)>,
     disk_bytes_done: u64,
 }
 
@@ -43,6 +44,8 @@ struct Lane {
     /// Whether a thread may be busy with it for longer than with what it gives: then others need not wait for it.
     is_slow: bool,
     disk_bytes_read: u64,
+    /// Whether the file could not be read to its end.
+    is_cut: bool,
     /// Away while a thread reads with it.
     reader: Option<BlockReader>,
 }
@@ -67,6 +70,7 @@ impl Feed {
             begun: HashSet::new(),
             failures: Vec::new(),
             pending: Vec::new(),
+            ended: Vec::new(),
             disk_bytes_done: 0,
         };
         Self {
@@ -105,6 +109,7 @@ impl Feed {
                 }
                 Some(Err(error)) => {
                     state.failures.push((lent.path.clone(), error));
+                    lent.is_cut = true;
                     state.take_back(&mut lent);
                 }
                 None => state.finish(&mut lent),
@@ -142,6 +147,12 @@ impl Feed {
         self.state().pending.clone()
     }
 
+    /// The files that are known to their last byte, each with where that is in its source: those read until now, and
+    /// those of which all was known. It is what [`Seen`](crate::Seen) remembers, once the positions are committed.
+    pub fn ended(&self) -> Vec<(Arc<LogFile>, KnownSource)> {
+        self.state().ended.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect(PANICKED)
     }
@@ -162,6 +173,8 @@ struct Lent<'feed> {
     feed: &'feed Feed,
     path: PathBuf,
     reader: Option<BlockReader>,
+    /// Whether the file could not be read to its end.
+    is_cut: bool,
 }
 
 impl Drop for Lent<'_> {
@@ -196,6 +209,7 @@ impl State {
             feed,
             path: lane.path.clone(),
             reader: lane.reader.take(),
+            is_cut: lane.is_cut,
         })
     }
 
@@ -217,6 +231,9 @@ impl State {
             return false;
         }
         let Some(segment) = &reading.segment else {
+            let ends_at = reading.ends_at;
+            self.ended
+                .extend(ends_at.map(|ends_at| (reading.file, ends_at)));
             return false;
         };
         // Offsets must not pass over bytes of an earlier file that could not be read.
@@ -245,6 +262,7 @@ impl State {
             is_slow: reading.file.compression != Compression::Plain
                 || unread_disk_bytes(&reading).is_none(),
             disk_bytes_read: 0,
+            is_cut: false,
             reader: Some(BlockReader::new(reading, options)),
         });
         true
@@ -254,6 +272,7 @@ impl State {
         let lane = self.open.iter_mut().find(|lane| lane.path == lent.path);
         if let (Some(lane), Some(reader)) = (lane, lent.reader.take()) {
             lane.disk_bytes_read = reader.disk_bytes_read();
+            lane.is_cut = lent.is_cut;
             lane.reader = Some(reader);
         }
     }
@@ -268,11 +287,14 @@ impl State {
             self.pending
                 .push((reader.file().path.clone(), reader.pending_bytes()));
         }
-        self.positions.extend(
-            reader
-                .position()
-                .map(|position| (position.source.clone(), position)),
-        );
+        let position = reader.position();
+        if !lent.is_cut && reader.pending_bytes() == 0 {
+            let ends_at = position.clone().map(KnownSource::from);
+            self.ended
+                .extend(ends_at.map(|ends_at| (Arc::clone(reader.file()), ends_at)));
+        }
+        self.positions
+            .extend(position.map(|position| (position.source.clone(), position)));
     }
 }
 

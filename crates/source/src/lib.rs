@@ -42,6 +42,7 @@ mod log_file;
 mod logrotate;
 mod plan;
 mod sample;
+mod seen;
 mod sniff;
 
 pub use blocks::{Block, BlockOptions, BlockReader, LastLine, LongLine, Piece};
@@ -53,3 +54,4 @@ pub use log_file::{Compression, FileIdentity, LogFile, Rotation};
 pub use logrotate::copytruncated;
 pub use plan::{Outcome, Reading, Segment, plan};
 pub use sample::{Extent, Sample, sample};
+pub use seen::Seen;

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::KnownSource;
+use crate::seen::Stamp;
+
 /// A file, pipe or standard input with log lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFile {
@@ -18,6 +21,10 @@ pub struct LogFile {
     pub disk_bytes: Option<u64>,
     /// Tells one file from another whatever their names; `None` for a pipe or standard input.
     pub identity: Option<FileIdentity>,
+    /// Where it ends in its source, if it has not changed since it was read to its end.
+    pub unchanged: Option<KnownSource>,
+    /// What tells next time whether it has; `None` where nobody asks, and for a pipe or standard input.
+    pub(crate) stamp: Option<Stamp>,
 }
 
 impl LogFile {

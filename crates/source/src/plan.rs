@@ -24,6 +24,8 @@ pub struct Reading {
     /// How the file relates to what is known: to be told to the user.
     pub outcome: Outcome,
     pub(crate) input: Input,
+    /// Where the file ends in the one known source that it is all of.
+    pub(crate) ends_at: Option<KnownSource>,
     matched: Option<SourceId>,
 }
 
@@ -105,7 +107,8 @@ pub enum Outcome {
 ///
 /// The order is that of `files`, except that a file comes after the one whose source it continues. A pipe or standard
 /// input whose first line is that of a source in question is read to its end, into a temporary file. A file that
-/// cannot be read has the outcome [`Outcome::Failed`] and does not stop the others.
+/// cannot be read has the outcome [`Outcome::Failed`] and does not stop the others. One that is
+/// [unchanged](LogFile::unchanged) is not opened.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -342,6 +345,13 @@ impl Planner {
                 if already < self.entries[index].bytes {
                     self.settle_continuing(index, &last, already);
                 } else {
+                    if matches.is_empty() && last.reached.file.is_none() {
+                        self.entries[index].ends_at = Some(KnownSource {
+                            id: self.ledger.id(last.source).clone(),
+                            offset: last.reached.offset,
+                            anchor: last.reached.anchor,
+                        });
+                    }
                     let other = last.reached.file.filter(|_| matches.is_empty());
                     let path = other.map(|other| self.entries[other].file.path.clone());
                     self.entries[index].outcome =
@@ -433,6 +443,7 @@ fn in_reading_order(entries: Vec<Entry>) -> Vec<Reading> {
             segment: entry.segment,
             outcome: entry.outcome,
             input: entry.input,
+            ends_at: entry.ends_at,
             matched: entry.matched,
         })
         .collect()

@@ -54,23 +54,36 @@ impl Lake {
     ///
     /// As [`Lake::open`], or the place cannot be written, or cannot keep two writers apart.
     pub async fn open_or_create(at: impl Into<Location>) -> Result<Self, Error> {
-        let root = Root::new(&at.into())?;
-        let minutes = match loaded(&root, MINUTES).await? {
-            Some(minutes) => minutes,
-            None => created(&root, MINUTES, minutes::fields()?, minutes::MONTH).await?,
+        let at = at.into();
+        let mut lake = match Self::open(at.clone()).await? {
+            Some(lake) => lake,
+            None => {
+                let root = Root::new(&at)?;
+                let table = created(&root, LINES, line_fields(), DATE).await?;
+                Self {
+                    root,
+                    table,
+                    minutes: None,
+                }
+            }
         };
-        let table = match loaded(&root, LINES).await? {
-            Some(table) => table,
-            None => created(&root, LINES, line_fields(), DATE).await?,
-        };
-        let lake = Self {
-            root,
-            table,
-            minutes: Some(minutes),
-        };
-        #[cfg(feature = "s3")]
-        lake.root.check_commits(lake.version()).await?;
+        lake.ready_to_write().await?;
         Ok(lake)
+    }
+
+    /// Makes sure that a lake that was opened can be written to.
+    ///
+    /// # Errors
+    ///
+    /// Its place cannot be written, or cannot keep two writers apart.
+    pub async fn ready_to_write(&mut self) -> Result<(), Error> {
+        if self.minutes.is_none() {
+            let minutes = created(&self.root, MINUTES, minutes::fields()?, minutes::MONTH).await?;
+            self.minutes = Some(minutes);
+        }
+        #[cfg(feature = "s3")]
+        self.root.check_commits(self.version()).await?;
+        Ok(())
     }
 
     /// The version of the table of lines.

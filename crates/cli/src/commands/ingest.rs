@@ -16,6 +16,7 @@ use crate::account;
 use crate::args::IngestArgs;
 use crate::commands::lake::compact;
 use crate::logs::{Logs, Reads};
+use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::say::{Level, said};
 
@@ -30,18 +31,28 @@ const DRAWS_A_SECOND: u8 = 5;
 
 pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
     let stop = stop_on_signals()?;
-    let logs = Logs::find(
-        plan,
-        &args.logs.logs,
-        &Reads::UntilStopped(Arc::clone(&stop)),
-    )?;
-    let mut lake = Lake::open_or_create(plan.location()?).await?;
+    let lake = Lake::open(plan.location()?).await?;
+    let known = lake.as_ref().map_or(Ok(Vec::new()), Lake::known_sources)?;
+    let memory = Memory::of(plan, &known);
+    let reads = Reads::Once {
+        stop: Arc::clone(&stop),
+        seen: memory.seen.clone(),
+    };
+    let logs = Logs::find(plan, &args.logs.logs, &reads)?;
+    let mut lake = match lake {
+        Some(mut lake) => {
+            lake.ready_to_write().await?;
+            lake
+        }
+        None => Lake::open_or_create(plan.location()?).await?,
+    };
     let mut total = Tally::default();
     for attempt in 0.. {
         let settings = logs.settings();
         let variables = logs.variables();
         let known = lake.known_sources()?;
-        let files = logs.files.iter().map(|(file, _)| file.clone()).collect();
+        let files = logs.files.iter().map(|(file, _)| file);
+        let files = files.chain(&logs.unchanged).cloned().collect();
         let readings = plan_readings(files, &known);
         let failed = if attempt == 0 {
             account::say_outcomes(plan, &logs, &readings)
@@ -70,6 +81,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
         match loaded {
             Ok(tally) => {
                 total.add(tally);
+                memory.keep(plan, &feed.ended());
                 let failures: Vec<_> = feed
                     .take_failures()
                     .into_iter()

@@ -41,7 +41,7 @@ type Files<'logs> = Vec<&'logs (LogFile, Arc<LogSettings>)>;
 
 pub(crate) fn inspect(plan: &Plan, args: &InspectArgs) -> Result<Outcome> {
     let logs = match args.logs.logs.is_empty() {
-        true => Logs::of_conf(plan)?,
+        true => Logs::of_conf(plan, None)?,
         false => Logs::find(plan, &args.logs.logs, &Reads::Again)?,
     };
     let mut sets: BTreeMap<&str, Files<'_>> = BTreeMap::new();

@@ -20,6 +20,7 @@ fn find(world: &World, names: &[&str]) -> Result<Discovery, Error> {
     let options = DiscoverOptions {
         log_set: None,
         head_parses: &|head| head.starts_with(b"192.0.2."),
+        seen: None,
     };
     discover(&logs, &options)
 }
@@ -270,7 +271,7 @@ fn a_file_or_directory_that_may_not_be_read() {
 fn check_sets(world: &World, names: &[&str], files: &[(&str, &str)], rest: &[&str]) {
     let paths: Vec<_> = names.iter().map(|name| world.path(name)).collect();
     let folder = format!("{}/", world.path("x").parent().unwrap().display());
-    let (found, failed) = discover_sets(&paths);
+    let (found, failed) = discover_sets(&paths, None);
     let short = |text: &str| text.replace(&folder, "");
     let shown: Vec<_> = found
         .files

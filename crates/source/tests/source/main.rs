@@ -9,5 +9,6 @@ mod corpus;
 mod discover;
 mod feed;
 mod identity;
+mod seen;
 mod splits;
 mod world;
