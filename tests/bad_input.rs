@@ -380,7 +380,7 @@ fn a_lake_that_is_none() {
     let run = place.floodmark(&["sql", "--lake", "lake", "select 1"]);
     assert_eq!(run.code, 2, "{run:#?}");
     assert!(
-        errors(&place, &run).starts_with("error: `@/lake` is not a readable lake: "),
+        errors(&place, &run).starts_with("error: the lake's commit `@/lake/lines/_delta_log/00000000000000000000.json` is damaged: "),
         "{run:#?}"
     );
 }
@@ -429,17 +429,17 @@ fn not_tested<T>(why: &str) -> Option<T> {
     None
 }
 
-/// A small file system that is unmounted with the test.
-struct Disk<'p> {
+/// A small file system, at `disk` in a place, that is unmounted with the test.
+pub(crate) struct Disk<'p> {
     place: &'p Place,
 }
 
 impl<'p> Disk<'p> {
-    /// 1 MiB at `disk`, if this user may mount; else says why nothing is tested.
-    fn mount(place: &'p Place) -> Option<Self> {
+    /// With options of a tmpfs, if this user may mount; else says why nothing is tested.
+    pub(crate) fn mount(place: &'p Place, options: &str) -> Option<Self> {
         fs::create_dir(place.path("disk")).unwrap();
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "floodmark"])
+            .args(["-t", "tmpfs", "-o", options, "floodmark"])
             .arg(place.path("disk"))
             .output();
         match mount {
@@ -447,6 +447,14 @@ impl<'p> Disk<'p> {
             Ok(output) => not_tested(&String::from_utf8_lossy(&output.stderr)),
             Err(error) => not_tested(&format!("mount: {error}")),
         }
+    }
+
+    /// Changes its options.
+    pub(crate) fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let mut mount = Command::new("mount");
+        let mount = mount.arg("-o").arg(options).arg(self.place.path("disk"));
+        assert!(mount.status().unwrap().success());
     }
 
     /// Leaves so many bytes free.
@@ -469,7 +477,7 @@ impl Drop for Disk<'_> {
 #[test]
 fn a_full_disk_loses_nothing() {
     let place = Place::new();
-    let Some(disk) = Disk::mount(&place) else {
+    let Some(disk) = Disk::mount(&place, "size=1m") else {
         return;
     };
     place.write("access.log", combined(0, 100));
@@ -571,16 +579,14 @@ fn a_full_disk_below_the_answer() {
 const LONG_LINE: usize = 200 << 20;
 
 /// What a run may have in memory at most while it reads that line.
-const MEMORY_MAX_KIB: u64 = 100 << 10;
+pub(crate) const MEMORY_MAX_KIB: u64 = 100 << 10;
 
-/// The most that a process had in memory, in KiB.
-fn memory_peak(id: u32) -> u64 {
+/// The most that a process had in memory, in KiB; `None` once it has ended.
+pub(crate) fn memory_peak(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    peak.trim().trim_end_matches(" kB").parse().unwrap()
+    let mut lines = status.lines();
+    let peak = lines.find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(peak.trim().trim_end_matches(" kB").parse().unwrap())
 }
 
 #[test]
@@ -600,7 +606,7 @@ fn a_line_without_end_is_one_reject_in_constant_memory() {
     input.write_all(b"\n").unwrap();
     // What a pipe and the next reader hold is all that may still be on its way.
     input.write_all(&combined(10, 20_000)).unwrap();
-    let peak = memory_peak(child.id());
+    let peak = memory_peak(child.id()).unwrap();
     drop(input);
     let run = end(child);
     assert_eq!(run.code, 0, "{run:#?}");

@@ -7,6 +7,7 @@ mod bad_question;
 mod care;
 mod command;
 mod evaluation;
+mod faults;
 mod formats;
 mod lake;
 mod logs;
