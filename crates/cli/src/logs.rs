@@ -211,6 +211,12 @@ impl Logs {
         self.conf.as_ref().map_or(0, |conf| conf.failed)
     }
 
+    /// A log that can be read only once, as it is called in messages.
+    pub(crate) fn read_once(&self) -> Option<String> {
+        let (stream, _) = self.files.iter().find(|(file, _)| file.is_stream())?;
+        Some(self.named(&format!("`{}`", stream.path.display())))
+    }
+
     /// The settings by file, as an intake takes them.
     pub(crate) fn settings(&self) -> HashMap<PathBuf, Arc<LogSettings>> {
         self.files

@@ -34,7 +34,8 @@ impl SourceId {
         self.parts().0
     }
 
-    pub(crate) fn first_line(&self) -> u64 {
+    /// The first 64 bits of the SHA-256 of its first line. Sources with different first lines are different logs.
+    pub fn first_line(&self) -> u64 {
         self.parts().1
     }
 

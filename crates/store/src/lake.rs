@@ -143,19 +143,25 @@ impl Lake {
     ///
     /// The commit failed.
     pub async fn widen(&mut self, wanted: &LineSchema) -> Result<(), Error> {
-        let have = self.schema()?;
-        let missing: Vec<StructField> = wanted
-            .columns()
-            .iter()
-            .filter(|column| !have.columns().contains(column))
-            .map(delta_field)
-            .collect();
+        let missing = self.missing_columns(wanted)?;
         if missing.is_empty() {
             return Ok(());
         }
         let widened = self.table.clone().add_columns().with_fields(missing).await;
         self.table = widened.map_err(commit_error)?;
         Ok(())
+    }
+
+    /// Whether the table has all columns of `wanted`.
+    pub(crate) fn has_columns(&self, wanted: &LineSchema) -> Result<bool, Error> {
+        Ok(self.missing_columns(wanted)?.is_empty())
+    }
+
+    fn missing_columns(&self, wanted: &LineSchema) -> Result<Vec<StructField>, Error> {
+        let have = self.schema()?;
+        let wanted = wanted.columns().iter();
+        let missing = wanted.filter(|column| !have.columns().contains(column));
+        Ok(missing.map(delta_field).collect())
     }
 
     /// The lines as a table for queries, at this version.

@@ -93,7 +93,7 @@ pub enum Error {
         lake: String,
     },
     /// Another process committed since this lake was read.
-    #[error("another process wrote to the lake meanwhile")]
+    #[error("another process adds lines of the same logs to the lake")]
     Conflict {
         /// What this load had committed before.
         committed: Box<floodmark_ingest::Tally>,
@@ -106,6 +106,14 @@ pub enum Error {
     NotADay {
         /// The text given.
         found: String,
+    },
+    /// Other processes committed again and again, and this one did not get through.
+    #[error(
+        "other processes were faster to commit {tries} times in a row\nhint: run it again when fewer write to the lake; what was committed stays, and nothing is added twice"
+    )]
+    Crowded {
+        /// How often a commit was tried.
+        tries: u32,
     },
     /// An offset in the lake's log cannot be read.
     #[error("the lake's log holds a position that cannot be read: `{app_id}`")]

@@ -1,11 +1,12 @@
 //! From an intake to durable commits: threads parse and encode, one commit takes rows and offsets together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use floodmark_ingest::{Intake, LineBatch, MinuteCounts, Tally};
+use floodmark_ingest::{Intake, LineBatch, LineSchema, MinuteCounts, Tally};
 use floodmark_source::KnownSource;
 
 use crate::Error;
@@ -41,8 +42,13 @@ const OPEN_BYTES_MAX: usize = 40 << 20;
 /// Rows of minutes that a thread counts before a commit takes them: some 100 MB of a busy site, of which a commit has far fewer.
 const MINUTE_ROWS_MAX: usize = 50_000;
 
-/// How often a commit is made again on top of one that read nothing: such commits are rare.
-const COMMITS_BETWEEN_MAX: usize = 20;
+/// How often a batch is committed anew over commits of others. Each time at least one of them got through, so that many
+/// in a row mean a lake with dozens of writers.
+const COMMITS_MAX: u32 = 100;
+/// The longest wait before the second of these; it doubles from one to the next.
+const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(5);
+/// How often it doubles: up to a third of a second.
+const DOUBLINGS_MAX: u32 = 6;
 
 impl Lake {
     /// Reads an intake to its end into the lake. Each commit holds rows and the offsets they reach.
@@ -52,8 +58,9 @@ impl Lake {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if another process read on meanwhile: nothing of the open batch was written, and the
-    /// logs are to be planned again from [`Lake::known_sources`]. Any other error likewise leaves whole commits only.
+    /// [`Error::Conflict`] if another process committed lines of one of these logs meanwhile: nothing of the open batch
+    /// was written, and the logs are to be planned again from [`Lake::known_sources`]. [`Error::Crowded`] if there were
+    /// too many commits of other logs. Any other error likewise leaves whole commits only.
     pub async fn load(
         &mut self,
         intake: &Intake,
@@ -95,12 +102,19 @@ impl Lake {
                 .collect();
             if !files.is_empty() || positions.is_behind(&read_to) {
                 destination.publish().await?;
-                match self.commit_batch(&files, &read_to, &mut positions).await {
+                let schema = intake.schema();
+                match self
+                    .commit_batch(&files, &read_to, &mut positions, schema)
+                    .await
+                {
                     Ok(()) => {}
-                    Err(Error::Conflict { .. }) => {
+                    Err(error @ (Error::Conflict { .. } | Error::Crowded { .. })) => {
                         destination.discard(&files).await;
                         let committed = Box::new(total);
-                        return Err(Error::Conflict { committed });
+                        return Err(match error {
+                            Error::Conflict { .. } => Error::Conflict { committed },
+                            other => other,
+                        });
                     }
                     // The commit may stand although something after it failed, so that its files must stay.
                     Err(error) => return Err(error),
@@ -135,18 +149,23 @@ impl Lake {
 impl Lake {
     /// One commit of files and of how far sources are read now, `positions` before and after.
     ///
-    /// Commits that read nothing, such as compactions, may come in between: the batch was planned as it would be after them.
+    /// Others may commit in between, as long as they add nothing to a source that begins with the line that one of the
+    /// batch's sources begins with: then it is as if the batch had been first.
     async fn commit_batch(
         &mut self,
         files: &[Written],
         read_to: &[KnownSource],
         positions: &mut Positions,
+        schema: &LineSchema,
     ) -> Result<(), Error> {
         let mut row_bytes = RowBytes::new();
         for file in files {
             add_bytes(&mut row_bytes, &file.summary.row_bytes);
         }
-        for attempt in 0.. {
+        let is_read = |known: &&KnownSource| positions.is_behind(std::slice::from_ref(*known));
+        let first_lines = read_to.iter().filter(is_read);
+        let first_lines: HashSet<u64> = first_lines.map(|known| known.id.first_line()).collect();
+        for tries in 0..COMMITS_MAX {
             let mut advanced = positions.clone();
             let transactions = advanced.advance(read_to.iter().cloned(), &row_bytes);
             match self.commit(files, transactions).await {
@@ -154,19 +173,31 @@ impl Lake {
                     *positions = advanced;
                     return Ok(());
                 }
-                Err(Error::Conflict { committed }) => {
+                Err(error @ Error::Conflict { .. }) => {
+                    tokio::time::sleep(wait_before_try(tries)).await;
                     self.refresh().await?;
                     let newer = self.positions()?;
-                    if attempt == COMMITS_BETWEEN_MAX || !newer.reads_as(positions) {
-                        return Err(Error::Conflict { committed });
+                    let is_same_log =
+                        |known: &KnownSource| first_lines.contains(&known.id.first_line());
+                    let is_theirs = newer.changed_since(positions).any(is_same_log);
+                    if is_theirs || !self.has_columns(schema)? {
+                        return Err(error);
                     }
                     *positions = newer;
                 }
                 Err(error) => return Err(error),
             }
         }
-        unreachable!("the loop returns")
+        Err(Error::Crowded { tries: COMMITS_MAX })
     }
+}
+
+/// A random wait, so that writers that met once do not meet again.
+fn wait_before_try(tries: u32) -> Duration {
+    let longest = COMMIT_AGAIN_AFTER * 2_u32.pow(tries.min(DOUBLINGS_MAX));
+    let (dice, _) = uuid::Uuid::new_v4().as_u64_pair();
+    let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_micros(dice % micros)
 }
 
 /// Files of a batch that is dropped: no commit names them, so they may go.

@@ -83,6 +83,12 @@ impl Positions {
         ours == theirs
     }
 
+    /// The sources that are not as they were.
+    pub(crate) fn changed_since(&self, before: &Self) -> impl Iterator<Item = &KnownSource> {
+        let known = self.sources.values().map(|position| &position.known);
+        known.filter(|known| before.is_behind(std::slice::from_ref(*known)))
+    }
+
     /// Whether a source is read to elsewhere than is said here.
     pub(crate) fn is_behind(&self, read_to: &[KnownSource]) -> bool {
         read_to.iter().any(|known| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use floodmark_ingest::{Intake, LineSchema, Tally, TextAs};
 use floodmark_source::{BlockOptions, Feed, LastLine, plan as plan_readings};
 use floodmark_store::{CompactOptions, Error as StoreError, Lake, LoadOptions, WhichDays};
@@ -20,7 +20,8 @@ use crate::memory::Memory;
 use crate::plan::Plan;
 use crate::say::{Level, said};
 
-/// How often a run starts over because another process committed to the lake meanwhile.
+/// How often a run starts over because another process committed lines of the same logs meanwhile. Each time those are
+/// known afterwards, so that more can only come of a log that is written faster than it is read.
 const CONFLICTS_MAX: usize = 20;
 
 /// The exit code of a run that a second signal ended.
@@ -122,10 +123,18 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
             }
             Err(StoreError::Conflict { committed }) if attempt < CONFLICTS_MAX => {
                 total.add(*committed);
+                if let Some(stream) = logs.read_once() {
+                    bail!(
+                        "another process adds lines of the same log to the lake, and {stream} cannot be read again\nhint: write it to a file and ingest that; what was committed stays, and nothing is added twice"
+                    );
+                }
                 plan.voice
-                    .detail("another process wrote to the lake; planning again");
+                    .detail("another process adds lines of the same logs; planning again");
                 lake.refresh().await?;
             }
+            Err(StoreError::Conflict { .. }) => bail!(
+                "another process adds lines of the same logs to the lake, and did so {CONFLICTS_MAX} times before this one\nhint: run it again; what was committed stays, and nothing is added twice"
+            ),
             Err(error) => return Err(error.into()),
         }
     }
