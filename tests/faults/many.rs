@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{count, straced};
-use crate::command::{Place, combined};
+use crate::command::Place;
 
 /// Logs that have lain there for a while: a file that changed a moment ago is not remembered.
 const LOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sample-logs");
@@ -42,40 +42,4 @@ fn a_second_run_reads_the_ends_of_files_alone() {
     let other = ["ingest", "-q", "--lake", "other", LOGS];
     assert_eq!(place.floodmark(&other).code, 0);
     assert_eq!(count(&place, &["--lake", "other"]), rows);
-}
-
-/// Commits of a lake that is appended to.
-const COMMITS: usize = 1_000;
-
-#[test]
-fn a_log_of_many_commits_is_read_from_its_last_checkpoint() {
-    let place = Place::new();
-    place.write("access.log", combined(0, 100));
-    assert_eq!(place.floodmark(&["ingest", "-q", "access.log"]).code, 0);
-    let log = place.path("home/data/floodmark/lake/lines/_delta_log");
-    for version in 2..COMMITS - 1 {
-        fs::write(
-            log.join(format!("{version:020}.json")),
-            "{\"commitInfo\":{}}",
-        )
-        .unwrap();
-    }
-    for lines in [200, 300] {
-        place.write("access.log", combined(0, lines));
-        let run = straced(
-            &place,
-            &["-f", "--trace=openat"],
-            &["ingest", "-q", "access.log"],
-        );
-        assert_eq!(run.code, 0, "{run:#?}");
-    }
-    // The first of these ended in a checkpoint: what is older was not opened again.
-    let trace = fs::read_to_string(place.path("trace")).unwrap();
-    let opened = |version: usize| trace.contains(&format!("{version:020}.json"));
-    assert!((2..COMMITS - 1).all(|version| !opened(version)), "{trace}");
-    assert!(
-        trace.contains(&format!("{:020}.checkpoint.parquet", COMMITS - 1)),
-        "{trace}"
-    );
-    assert_eq!(count(&place, &[]), 300);
 }

@@ -18,7 +18,7 @@
 //! | a log that grows, shrinks or ends in half a line | `live`, `bad_input` |
 //! | SIGINT, SIGTERM, a closed pipe | `live`, `command` |
 //! | few file descriptors | `live` |
-//! | many files, many commits | `many`, `source::seen` |
+//! | many files | `many`, `source::seen` |
 //!
 //! Faults at system calls are injected by strace, small disks are tmpfs: see [`straced`] and [`Disk`](crate::bad_input::Disk).
 

@@ -8,6 +8,7 @@ use floodmark_ingest::{Column, ColumnType, LineSchema};
 use floodmark_source::KnownSource;
 
 use crate::Error;
+use crate::care::damaged_commit;
 use crate::commit::{add, commit, commit_error, reading};
 use crate::destination::Destination;
 use crate::location::{LINES, Location, MINUTES, Root};
@@ -219,10 +220,18 @@ async fn loaded(root: &Root, name: &str) -> Result<Option<DeltaTable>, Error> {
     match table.load().await {
         Ok(()) => Ok(Some(table)),
         Err(DeltaTableError::NotATable(_)) => Ok(None),
-        Err(source) => Err(Error::NotALake {
-            path: root.path(),
-            source: Box::new(source),
-        }),
+        Err(source) => {
+            let source = Box::new(source);
+            let path = root.path();
+            let damaged = damaged_commit(&table.log_store().object_store(None)).await;
+            Err(match damaged {
+                Some(commit) => Error::DamagedCommit {
+                    path: path.join(name).join(commit),
+                    source,
+                },
+                None => Error::NotALake { path, source },
+            })
+        }
     }
 }
 

@@ -68,6 +68,29 @@ pub enum Error {
         /// What was found.
         source: Box<deltalake::DeltaTableError>,
     },
+    /// A file of the transaction log cannot be read.
+    #[error(
+        "the lake's commit `{}` is damaged\nhint: restore it from a copy of the lake, or ingest the logs into another one with `--lake DIR`",
+        path.display()
+    )]
+    DamagedCommit {
+        /// The first such file.
+        path: PathBuf,
+        /// What was found.
+        source: Box<deltalake::DeltaTableError>,
+    },
+    /// A file of rows is not as long as the transaction log says.
+    #[error(
+        "`{path}` is damaged: expected {expected} bytes, found {found}\nhint: restore it from a copy of the lake, or ingest the logs into another one with `--lake DIR`"
+    )]
+    DamagedFile {
+        /// The file.
+        path: String,
+        /// Its bytes when it was committed.
+        expected: u64,
+        /// Its bytes now.
+        found: u64,
+    },
     /// The path cannot be a folder's.
     #[error("`{}` cannot be the folder of a lake", path.display())]
     NotAFolder {

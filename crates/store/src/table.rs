@@ -1,6 +1,7 @@
 //! A table of a lake at one version, as DataFusion reads it.
 
 use std::collections::HashSet;
+use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, TimestampMicrosecondArray, UInt64Array};
@@ -8,12 +9,13 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
@@ -153,6 +155,22 @@ impl LakeTable {
     }
 }
 
+impl LakeFile {
+    /// Makes sure that a file on the local disk is as long as the log says: a cut one is named before it is read.
+    fn check_length(&self) -> datafusion::error::Result<()> {
+        // One that is gone is told by the reader.
+        let found = fs::metadata(&self.path).map_or(self.bytes, |found| found.len());
+        if found == self.bytes {
+            return Ok(());
+        }
+        Err(DataFusionError::External(Box::new(Error::DamagedFile {
+            path: self.path.clone(),
+            expected: self.bytes,
+            found,
+        })))
+    }
+}
+
 impl PruningStatistics for LakeTable {
     fn min_values(&self, column: &Column) -> Option<ArrayRef> {
         self.bounds(column, |(first, _)| first)
@@ -249,7 +267,12 @@ impl LakeTable {
         projection: Option<Vec<usize>>,
         limit: Option<usize>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let files: Vec<&LakeFile> = files.collect();
+        if self.store.url == ObjectStoreUrl::local_filesystem() {
+            files.iter().try_for_each(|file| file.check_length())?;
+        }
         let files: Vec<PartitionedFile> = files
+            .into_iter()
             .map(|file| {
                 let mut partitioned = PartitionedFile::new(file.path.clone(), file.bytes);
                 partitioned.partition_values = vec![ScalarValue::Date32(file.day.0)];

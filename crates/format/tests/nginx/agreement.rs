@@ -31,9 +31,13 @@ pub(crate) fn compare(
     reference: &Reference,
     line: &[u8],
 ) -> Result<Verdict, String> {
-    // What editors add is no part of a line: a carriage return at its end, a byte order mark at its start.
+    // What editors add is no part of a line: a carriage return at its end, a byte order mark at its start. Nor is the
+    // hole that truncation leaves before it.
     let own = line.strip_suffix(b"\r").unwrap_or(line);
-    let own = own.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(own);
+    let own = match own.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(own) => own,
+        None => &own[own.iter().take_while(|byte| **byte == 0).count()..],
+    };
     let mut hit = Hit::default();
     let parsed = format.parse_into(line, &mut hit);
     let is_tiled = reference.is_tiled(own, &hit.values);

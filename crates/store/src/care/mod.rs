@@ -18,4 +18,5 @@ pub use clean::{Cleaned, OnClean};
 pub use compact::{CompactOptions, Compacted, WhichDays};
 pub use expire::Expiry;
 pub use overview::{Overview, SourceRead};
+pub(crate) use verify::damaged_commit;
 pub use verify::{Problem, Verified, verify};

@@ -1,8 +1,9 @@
 //! The files of the log, each by itself.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -19,7 +20,8 @@ const VERSION_DIGITS: usize = 20;
 /// What lies in the folder of the log.
 #[derive(Debug, Default)]
 struct Listing {
-    commits: BTreeSet<u64>,
+    /// Each version with its bytes.
+    commits: BTreeMap<u64, u64>,
     /// In the order of their versions; other writers split one into parts.
     checkpoints: Vec<(u64, ObjectMeta)>,
     last_checkpoint: Option<Path>,
@@ -29,9 +31,13 @@ struct Listing {
 pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Result<Vec<Problem>> {
     let listing = Listing::of(store).await?;
     let mut problems = Vec::new();
-    for version in &listing.commits {
+    for (version, bytes) in &listing.commits {
         let path = Path::from(LOG).join(format!("{version:020}.json"));
-        let bytes = store.get(&path).await?.bytes().await?;
+        let bytes = match bytes {
+            // The store refuses to read such a one.
+            0 => Bytes::new(),
+            _ => store.get(&path).await?.bytes().await?,
+        };
         if let Some(found) = flaw(&bytes) {
             let path = path.to_string();
             problems.push(Problem::Commit { path, found });
@@ -39,8 +45,11 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
     }
     let newest = listing.checkpoints.last().map(|(version, _)| *version);
     let after = newest.map_or(0, |version| version + 1);
-    let last = listing.commits.last().copied().unwrap_or_default();
-    let missing = (after..=last).filter(|version| !listing.commits.contains(version));
+    let last = listing
+        .commits
+        .last_key_value()
+        .map_or(0, |(version, _)| *version);
+    let missing = (after..=last).filter(|version| !listing.commits.contains_key(version));
     problems.extend(missing.map(|version| Problem::CommitMissing { version }));
     let parts = listing.checkpoints.iter();
     for (version, part) in parts.filter(|(version, _)| Some(*version) == newest) {
@@ -48,7 +57,7 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
             problems.push(Problem::Checkpoint {
                 path: part.location.to_string(),
                 found: error.to_string(),
-                is_needed: (0..=*version).any(|version| !listing.commits.contains(&version)),
+                is_needed: (0..=*version).any(|version| !listing.commits.contains_key(&version)),
             });
         }
     }
@@ -69,6 +78,15 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
     Ok(problems)
 }
 
+/// The first commit that is none, by its path in the table.
+pub(crate) async fn damaged_commit(store: &Arc<dyn ObjectStore>) -> Option<String> {
+    let problems = problems(store).await.ok()?;
+    problems.into_iter().find_map(|problem| match problem {
+        Problem::Commit { path, .. } => Some(path),
+        _ => None,
+    })
+}
+
 impl Listing {
     async fn of(store: &Arc<dyn ObjectStore>) -> object_store::Result<Self> {
         let mut listing = Self::default();
@@ -83,7 +101,9 @@ impl Listing {
                 .get(..VERSION_DIGITS)
                 .and_then(|text| text.parse().ok());
             match (version, name.get(VERSION_DIGITS..)) {
-                (Some(version), Some(".json")) => drop(listing.commits.insert(version)),
+                (Some(version), Some(".json")) => {
+                    listing.commits.insert(version, file.size);
+                }
                 (Some(version), Some(rest))
                     if rest.starts_with(".checkpoint.") && rest.ends_with(".parquet") =>
                 {

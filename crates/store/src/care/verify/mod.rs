@@ -16,6 +16,7 @@ use buoyant_kernel::actions::LOG_REMOVE_SCHEMA;
 use futures::TryStreamExt;
 use object_store::path::Path;
 
+pub(crate) use log::damaged_commit;
 pub use problem::Problem;
 
 use self::file::FileCheck;
@@ -106,7 +107,7 @@ pub async fn verify(at: impl Into<Location>) -> Result<Verified, Error> {
             });
         }
         // Said already, file by file.
-        Err(Error::NotALake { .. }) => {}
+        Err(Error::NotALake { .. } | Error::DamagedCommit { .. }) => {}
         Err(error) => return Err(error),
     }
     Ok(verified)
