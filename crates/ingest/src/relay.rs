@@ -1,4 +1,4 @@
-//! The time of the last good line, handed from block to block in file order while they are parsed in any order.
+//! The time of the last good line, handed from block to block of a source in order while they are parsed in any order.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -68,7 +68,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// The next link; call in file order.
+    /// The next link; call in the order of the source.
     pub(crate) fn link(&mut self) -> (Heard, Teller) {
         let slot = Arc::new(Slot::default());
         let before = self.last.replace(Arc::clone(&slot));

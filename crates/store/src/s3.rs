@@ -5,7 +5,7 @@
 //! - **Durable**: S3 answers a put after it has stored the bytes, so there is nothing to sync. All files of a batch are
 //!   uploaded before the commit that names them.
 //! - **One winner**: a commit is a put on the condition that its version does not exist (`If-None-Match: *`). Of two
-//!   writers one is refused, drops its batch and reads again. A store that ignores the condition would let both win: it
+//!   writers one is refused, and commits again or drops its batch and reads again. A store that ignores the condition would let both win: it
 //!   is found out, and refused, before anything is written ([`ConditionalPuts::check`]).
 //! - **No commit in doubt**: a put whose answer is lost may have happened, and its repetition is then refused by its own
 //!   success. What is stored there is read, and only another's bytes are a conflict ([`ConditionalPuts`]).
