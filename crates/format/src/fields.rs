@@ -17,7 +17,10 @@ use crate::variable::{Kind, Variable};
 const FIELDS_MAX: usize = 200;
 
 /// What may stand between two fields.
-const SEPARATORS: &[&str] = &["\t", " | ", "|", ";", ",", " "];
+const SEPARATORS: &[&str] = &["\t", " | ", "|", " ; ", ";", ", ", ",", " "];
+
+/// Shapes of lines that are tried: where a target holds what parts fields, the commonest one has a field too many.
+const SHAPES_MAX: usize = 3;
 
 /// The format `base` with the fields after it that most lines have.
 pub(crate) fn after(base: &str, lines: &[&[u8]]) -> Option<CompiledFormat> {
@@ -31,7 +34,7 @@ pub(crate) fn after(base: &str, lines: &[&[u8]]) -> Option<CompiledFormat> {
             status: hit.values[status_slot?],
         })
     });
-    let columns = Columns::of_most(rows.collect())?;
+    let columns = Columns::by_shape(rows.collect()).into_iter().next()?;
     let known = open.variables()[..rest_slot].iter();
     let known = known.map(|variable| &*variable.name).collect();
     columns.format(&format!("{base} "), known, lines)
@@ -46,16 +49,20 @@ pub(crate) fn all(lines: &[&[u8]]) -> Option<CompiledFormat> {
                 status: None,
             })
         });
-        let format = Columns::of_most(rows.collect())?.format("", Vec::new(), lines)?;
-        let has = |name: &str| slot_of(&format, name).is_some();
-        let has_time = format
-            .variables()
-            .iter()
-            .any(|variable| variable.kind == Kind::Time);
-        (has_time && has("status") && (has("request") || has("request_uri"))).then_some(format)
+        Some(Columns::by_shape(rows.collect()))
     });
+    let shapes = formats.flat_map(|shapes| shapes.into_iter().take(SHAPES_MAX));
+    let formats = shapes.filter_map(|columns| columns.format_of_all(lines));
+    let is_access_log = |format: &CompiledFormat| {
+        let has = |name: &str| slot_of(format, name).is_some();
+        let mut variables = format.variables().iter();
+        variables.any(|variable| variable.kind == Kind::Time)
+            && has("status")
+            && (has("request") || has("request_uri"))
+    };
     // Of equal counts the first.
     formats
+        .filter(is_access_log)
         .map(|format| (reads(&format, lines), format))
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, format)| format)
@@ -83,7 +90,7 @@ struct Fields<'line> {
     values: Vec<&'line [u8]>,
 }
 
-/// The fields of a text, in quotes, in brackets or bare; a word before `=` is the field's label.
+/// The fields of a text, in quotes, in brackets of two kinds or bare; a word before `=` is the field's label.
 fn split<'line>(mut rest: &'line [u8], separator: &str) -> Option<Fields<'line>> {
     let (mut literals, mut values) = (Vec::new(), Vec::new());
     let mut literal = String::new();
@@ -97,6 +104,7 @@ fn split<'line>(mut rest: &'line [u8], separator: &str) -> Option<Fields<'line>>
         let closing = match rest.first() {
             Some(b'"') => Some('"'),
             Some(b'[') => Some(']'),
+            Some(b'<') => Some('>'),
             _ => None,
         };
         let closed =
@@ -155,37 +163,58 @@ struct Columns<'line> {
 }
 
 impl<'line> Columns<'line> {
-    /// Of the rows those of the commonest shape; of equal counts the text decides, so that the same sample always
+    /// The rows of each shape, the commonest first; of equal counts the text decides, so that the same sample always
     /// gives the same format.
-    fn of_most(rows: Vec<Row<'line>>) -> Option<Self> {
+    fn by_shape(rows: Vec<Row<'line>>) -> Vec<Self> {
         let mut shapes: HashMap<Vec<String>, Vec<Row<'line>>> = HashMap::new();
         for mut row in rows {
             let literals = std::mem::take(&mut row.fields.literals);
             shapes.entry(literals).or_default().push(row);
         }
-        let (literals, rows) = shapes.into_iter().max_by(|(left, some), (right, others)| {
-            some.len().cmp(&others.len()).then_with(|| right.cmp(left))
-        })?;
-        Some(Self { literals, rows })
+        let mut shapes: Vec<Self> = shapes
+            .into_iter()
+            .map(|(literals, rows)| Self { literals, rows })
+            .collect();
+        shapes.sort_by(|left, right| {
+            let by_count = right.rows.len().cmp(&left.rows.len());
+            by_count.then_with(|| left.literals.cmp(&right.literals))
+        });
+        shapes
     }
 
-    /// The format of `base` and these fields; their numbers are their names if what they are told by would keep lines from being read.
+    /// The format of these fields, named by the values of all lines that it reads: they may have more than one shape.
+    fn format_of_all(&self, lines: &[&'line [u8]]) -> Option<CompiledFormat> {
+        let format = self.format("", Vec::new(), lines)?;
+        let row = |line: &&'line [u8]| {
+            let values = format.parse(line).ok()?.values.into_iter();
+            Some(Row {
+                fields: Fields {
+                    literals: Vec::new(),
+                    values: values.map(|value| value.unwrap_or(b"-")).collect(),
+                },
+                status: None,
+            })
+        };
+        let all = Self {
+            literals: self.literals.clone(),
+            rows: lines.iter().filter_map(row).collect(),
+        };
+        all.format("", Vec::new(), lines)
+    }
+
+    /// The format of `base` and these fields; their numbers are their names if what
+    /// they are told by would keep lines of this shape from being read.
     fn format(&self, base: &str, known: Vec<&str>, lines: &[&[u8]]) -> Option<CompiledFormat> {
         let escape = self.escape();
         let compile = |names: &[Option<String>]| {
             CompiledFormat::compile(&format!("{escape}{base}{}", self.text(names))).ok()
         };
-        let numbered = compile(&vec![None; self.literals.len() - 1]);
-        let named = compile(&self.names(known));
-        let count = |format: &Option<CompiledFormat>| {
-            format.as_ref().map_or(0, |format| reads(format, lines))
-        };
+        let named = compile(&self.names(known))?;
         // Of a hundred lines one or two may be torn.
-        if count(&named) * 50 >= count(&numbered) * 49 {
-            named
-        } else {
-            numbered
+        if reads(&named, lines) * 50 >= self.rows.len() * 49 {
+            return Some(named);
         }
+        compile(&vec![None; self.literals.len() - 1])
     }
 
     /// Only raw values show nothing at all where there is no value.

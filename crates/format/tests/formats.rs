@@ -267,6 +267,26 @@ fn a_format_of_any_fields_is_made_up() {
 }
 
 #[test]
+fn what_parts_fields_may_have_spaces_and_may_stand_in_a_target() {
+    check_made_up(
+        &[
+            "2026-11-22T20:07:40+00:00 ; a.example ; 192.0.2.7 ; 200 ; 3 ; rt=0.000 ; \"GET /a?q=x|y HTTP/1.1\" ; <Mozilla/5.0 (X11)>",
+            "2026-11-22T20:07:41+00:00 ; a.example ; 192.0.2.7 ; 410 ; 143 ; rt=0.000 ; \"GET /gone HTTP/1.1\" ; <curl/8>",
+        ],
+        r#"$time_iso8601 ; $host ; $remote_addr ; $status ; $body_bytes_sent ; rt=$request_time ; "$request" ; <$http_user_agent>"#,
+    );
+    check_made_up(
+        &[
+            "0.000|200|192.0.2.7|GET|/a/1?q=x|y|HTTP/1.1|22/Nov/2026:20:07:40 +0000|Mozilla/5.0 (X11)",
+            "0.000|200|192.0.2.7|GET|/a/2?q=x|y|HTTP/1.1|22/Nov/2026:20:07:40 +0000|Mozilla/5.0 (X11)",
+            "0.000|200|192.0.2.7|GET|/.env|HTTP/1.1|22/Nov/2026:20:07:40 +0000|evil | 200 | x",
+            "0.000|410|192.0.2.7|GET|/gone|HTTP/1.1|22/Nov/2026:20:07:40 +0000|curl/8",
+        ],
+        "$request_time|$status|$remote_addr|$request_method|$request_uri|$server_protocol|$time_local|$http_user_agent",
+    );
+}
+
+#[test]
 fn of_two_numbers_neither_is_taken_for_the_size() {
     check_made_up(
         &[r#"192.0.2.7 [10/Jun/2024:06:13:21 +0000] "GET / HTTP/1.1" 200 363 7013 0.138"#],
