@@ -42,16 +42,16 @@ pub(crate) fn after(base: &str, lines: &[&[u8]]) -> Option<CompiledFormat> {
 
 /// The format of lines that begin like no preset; it has a time, a status and what was asked for.
 pub(crate) fn all(lines: &[&[u8]]) -> Option<CompiledFormat> {
-    let formats = SEPARATORS.iter().filter_map(|separator| {
+    let shapes = SEPARATORS.iter().flat_map(|separator| {
         let rows = lines.iter().filter_map(|line| {
             Some(Row {
                 fields: split(line.strip_suffix(b"\r").unwrap_or(line), separator)?,
                 status: None,
             })
         });
-        Some(Columns::by_shape(rows.collect()))
+        let shapes = Columns::by_shape(rows.collect());
+        shapes.into_iter().take(SHAPES_MAX)
     });
-    let shapes = formats.flat_map(|shapes| shapes.into_iter().take(SHAPES_MAX));
     let formats = shapes.filter_map(|columns| columns.format_of_all(lines));
     let is_access_log = |format: &CompiledFormat| {
         let has = |name: &str| slot_of(format, name).is_some();
