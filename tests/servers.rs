@@ -385,6 +385,13 @@ impl World {
         serde_json::from_str(&run.done()).unwrap()
     }
 
+    /// What nginx.conf says of a log.
+    fn format_of(&self, log: &str) -> LogFormat {
+        let mut logs = self.logs.iter();
+        let known = logs.find(|(known, _)| known == log);
+        known.unwrap().1.clone()
+    }
+
     fn compare(&mut self, log: &str, sent: &Sent, expected: &Row, found: &Value) {
         let found = Row::of(found);
         if found != *expected {
@@ -503,12 +510,7 @@ fn measured(row: &Value, format: &LogFormat) -> Vec<(String, Value)> {
 /// Where lines can be forged, the requests of clients that do not try are to be found all the same.
 fn requests_are_found_among_forged_lines(world: &mut World) {
     let ids = world.rows("json.log", true);
-    let (_, format) = world
-        .logs
-        .iter()
-        .find(|(log, _)| log == FORGEABLE)
-        .unwrap()
-        .clone();
+    let format = world.format_of(FORGEABLE);
     let rows: BTreeMap<String, Value> = world
         .rows(FORGEABLE, true)
         .into_iter()
@@ -545,12 +547,7 @@ fn usual_formats_are_detected(world: &mut World) {
         let inspected = world.floodmark(&["inspect", log], false).done();
         let line = format!("format  {name}: ");
         assert!(inspected.contains(&line), "{log}: {inspected}");
-        let (_, format) = world
-            .logs
-            .iter()
-            .find(|(known, _)| known == log)
-            .unwrap()
-            .clone();
+        let format = world.format_of(log);
         for (index, row) in world.rows(log, false).iter().enumerate() {
             let sent = world.requests[index].clone();
             // Where nobody said that it is Nginx's, in JSON a hyphen stands for an absent header too, and in LTSV an
@@ -580,12 +577,7 @@ fn other_formats_are_made_up(world: &mut World) {
 fn lines_are_written_again_from_the_lake(world: &mut World) {
     world.floodmark(&["ingest"], true).done();
     for log in LOSSLESS {
-        let (_, format) = world
-            .logs
-            .iter()
-            .find(|(known, _)| known == log)
-            .unwrap()
-            .clone();
+        let format = world.format_of(log);
         let rows = world.stored(&format!("source like '%/{log}/%'"));
         let bytes = fs::read(world.place.path(log)).unwrap();
         world
