@@ -24,7 +24,8 @@ weeks AS (
            min(minute) AS start,
            max(minute) + INTERVAL '1 minute' AS "end",
            count(*) AS minutes,
-           sum(good_fraction) AS good,
+           -- As decimals, whose sum is the same in any order: a report is the same to the byte.
+           CAST(sum(CAST(good_fraction AS DECIMAL(38, 18))) AS DOUBLE) AS good,
            count(*) FILTER (WHERE state = 'UP') AS up,
            count(*) FILTER (WHERE state = 'DEGRADED') AS degraded,
            count(*) FILTER (WHERE state = 'DOWN') AS down,

@@ -60,6 +60,28 @@ fn says(run: &Run, message: &str) {
     );
 }
 
+/// A lake is laid out by the threads that wrote it, and added up by those that read it.
+#[test]
+fn an_answer_is_the_same_whatever_the_threads() {
+    let place = Place::new();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sample-logs");
+    let mut answers = Vec::new();
+    for threads in ["1", "2", "3"] {
+        let with = ["--lake", threads, "--threads", threads, "-q"];
+        let ingested = place.floodmark(&[&["ingest", sample], &with[..]].concat());
+        assert_eq!(ingested.code, 0, "{ingested:#?}");
+        for query in ["uptime", "classes", "weekly"] {
+            let since = ["--since", "2026-10-12", "--until", "2026-11-16"];
+            let asked = [&["query", query, "-o", "csv"], &since[..], &with[..]].concat();
+            answers.push((query, place.floodmark(&asked).done()));
+        }
+    }
+    for (query, answer) in &answers[3..] {
+        let first = answers.iter().find(|(known, _)| known == query);
+        assert_eq!(Some(answer), first.map(|(_, answer)| answer), "{query}");
+    }
+}
+
 #[test]
 fn the_same_bytes_add_nothing() {
     let place = Place::new();

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use crate::format::CompiledFormat;
 use crate::keys::{Keys, Syntax};
+use crate::number::list_items;
 use crate::tell::{
     Test, are_durations, are_upstreams, is_address, is_address_list, is_browser, is_cache_status,
     is_cipher, is_decimal, is_domain, is_duration, is_integer, is_method, is_pipe, is_protocol,
-    is_request, is_request_id, is_status, is_target, is_time, is_tls, is_url, items, own_name,
+    is_request, is_request_id, is_status, is_target, is_time, is_tls, is_url, own_name,
 };
 use crate::time;
 use crate::variable::{Kind, Variable};
@@ -403,7 +404,7 @@ impl Names<'_, '_> {
         let is_list = Variable::named(name).kind.is_list();
         self.columns.values(field).all(|value| {
             if is_list {
-                items(value).all(test)
+                list_items(value).all(test)
             } else {
                 test(value)
             }

@@ -28,7 +28,7 @@ pub fn status(raw: &[u8]) -> Option<i16> {
     if raw.len() < 4 {
         return None;
     }
-    let last = list_items(raw).filter(|item| *item != b"-").last()?;
+    let last = list_items(raw).last()?;
     if last.len() == 3 { status(last) } else { None }
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn seconds_list_of(raw: &[u8], decimals: usize) -> Option<f64> {
     }
     // Added as integers, so that 0.1 and 0.2 make 0.3.
     let mut sum: Option<Decimal> = None;
-    for item in list_items(raw).filter(|item| *item != b"-") {
+    for item in list_items(raw) {
         let item = decimal(item)?;
         sum = Some(match sum {
             None => item,
@@ -72,10 +72,10 @@ pub(crate) fn seconds_list_of(raw: &[u8], decimals: usize) -> Option<f64> {
     sum.map(|sum| sum.value(decimals))
 }
 
-/// The items of an upstream list.
-fn list_items(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// What a list has of each upstream that was asked, without those that have no value.
+pub(crate) fn list_items(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
     raw.split(|byte| matches!(byte, b',' | b' '))
-        .filter(|item| !item.is_empty() && *item != b":")
+        .filter(|item| !matches!(*item, b"" | b":" | b"-"))
 }
 
 /// `digits / 10^decimals`.

@@ -27,21 +27,17 @@ pub(crate) fn is_address(value: &[u8]) -> bool {
 
 /// An IP address with a port, or a socket's path, of one upstream after the other.
 pub(crate) fn are_upstreams(value: &[u8]) -> bool {
-    items(value).all(|item| {
+    number::list_items(value).all(|item| {
         item.starts_with(b"unix:")
             || std::str::from_utf8(item)
                 .is_ok_and(|text| text.parse::<std::net::SocketAddr>().is_ok())
     })
 }
 
-/// What stands between commas.
-pub(crate) fn items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-}
-
 /// Addresses with commas between, as proxies hand them on; some write `unknown` for one.
 pub(crate) fn is_address_list(value: &[u8]) -> bool {
-    items(value).all(|item| {
+    let mut items = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    items.all(|item| {
         let is_address_byte = |byte: &u8| byte.is_ascii_hexdigit() || b".:[]%".contains(byte);
         item == b"unknown"
             || (item.iter().any(|byte| matches!(byte, b'.' | b':'))
@@ -88,7 +84,7 @@ pub(crate) fn is_duration(value: &[u8]) -> bool {
 
 /// Such durations, of one upstream after the other.
 pub(crate) fn are_durations(value: &[u8]) -> bool {
-    items(value).all(|item| item == b"-" || is_duration(item))
+    number::list_items(value).all(is_duration)
 }
 
 /// Digits, with a point among them or not.

@@ -254,6 +254,7 @@ fn a_format_of_any_fields_is_made_up() {
         &[
             r#"[2024-06-10T06:13:21+00:00] 192.0.2.7 "GET / HTTP/1.1" 200 rt=0.004 uct="0.000" urt="0.004" us=200 ua="192.0.2.50:80" shard=7 "Mozilla/5.0""#,
             r#"[2024-06-10T06:13:22+00:00] 192.0.2.7 "GET / HTTP/1.1" 304 rt=0.000 uct="-" urt="-" us=- ua="-" shard=a "Mozilla/5.0""#,
+            r#"[2024-06-10T06:13:23+00:00] 192.0.2.7 "GET / HTTP/1.1" 200 rt=0.009 uct="-, 0.001 : 0.000" urt="0.001, 0.003 : 0.004" us=502 ua="192.0.2.50:80, 192.0.2.51:80 : unix:/run/app" shard=b "Mozilla/5.0""#,
         ],
         r#"[$time_iso8601] $remote_addr "$request" $status rt=$request_time uct="$upstream_connect_time" urt="$upstream_response_time" us=$upstream_status ua="$upstream_addr" shard=$shard "$http_user_agent""#,
     );
