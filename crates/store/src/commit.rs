@@ -1,11 +1,11 @@
-//! One commit to a table of the lake.
+//! What a commit to a table of the lake says.
 
 use std::collections::HashMap;
 
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake::DeltaTableError;
+use deltalake::kernel::transaction::{CommitData, TransactionError};
 use deltalake::kernel::{Action, Add, Transaction};
 use deltalake::protocol::DeltaOperation;
-use deltalake::{DeltaTable, DeltaTableError};
 use floodmark_ingest::RULES_VERSION;
 
 use crate::Error;
@@ -17,42 +17,37 @@ pub(crate) const CONFLICTS_MAX: usize = 20;
 /// The tag of a file in the Delta log that holds the SHA-256 of its bytes, in hex digits.
 pub(crate) const SHA256: &str = "floodmark.sha256";
 
-/// Commits to the version that the table was read at: if anyone committed since, nothing is written.
-pub(crate) async fn commit(
-    table: &mut DeltaTable,
+/// A commit of lines that were read: beside its actions how far, and by which rules their rows were judged.
+pub(crate) fn reading(
     actions: Vec<Action>,
     operation: DeltaOperation,
-    properties: CommitProperties,
-) -> Result<(), Error> {
-    let properties = properties
-        .with_max_retries(0)
-        // Old log files are cleaned by whoever cares for the lake, not by each writer.
-        .with_cleanup_expired_logs(Some(false));
-    let snapshot = table.snapshot()?.clone();
-    let committed = CommitBuilder::from(properties)
-        .with_actions(actions)
-        .build(Some(&snapshot), table.log_store(), operation)
-        .await;
-    let committed = committed.map_err(commit_error)?;
-    // Not the newest version: what others committed meanwhile was not planned with.
-    table.state = Some(committed.snapshot());
-    Ok(())
+    offsets: Vec<Transaction>,
+) -> CommitData {
+    let rules = ("floodmark.botRules".to_owned(), RULES_VERSION.into());
+    CommitData::new(actions, operation, HashMap::from([rules]), offsets)
 }
 
-/// What a commit of lines that were read says beside its actions: how far, and by which rules their rows were judged.
-pub(crate) fn reading(offsets: Vec<Transaction>) -> CommitProperties {
-    CommitProperties::default()
-        .with_application_transactions(offsets)
-        .with_metadata([("floodmark.botRules".to_owned(), RULES_VERSION.into())])
+/// A commit of rows that were there before, which the offsets stand beside as they are now.
+pub(crate) fn keeping(
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+    offsets: Vec<Transaction>,
+) -> CommitData {
+    CommitData::new(actions, operation, HashMap::new(), offsets)
 }
 
 pub(crate) fn commit_error(error: DeltaTableError) -> Error {
-    match error {
-        DeltaTableError::Transaction { source } if is_conflict(&source) => Error::Conflict {
+    let is_conflict = match &error {
+        DeltaTableError::VersionAlreadyExists(_) => true,
+        DeltaTableError::Transaction { source } => is_conflict(source),
+        _ => false,
+    };
+    if is_conflict {
+        return Error::Conflict {
             committed: Box::default(),
-        },
-        other => other.into(),
+        };
     }
+    error.into()
 }
 
 fn is_conflict(error: &TransactionError) -> bool {

@@ -1,15 +1,16 @@
 //! The lake: a place with the Delta tables `lines` and `minutes`.
 
-use deltalake::kernel::transaction::CommitProperties;
+use deltalake::DeltaTableError;
+use deltalake::kernel::transaction::CommitData;
 use deltalake::kernel::{Action, StructField, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableError};
 use floodmark_ingest::{Column, ColumnType, LineSchema};
 use floodmark_source::KnownSource;
 
 use crate::Error;
 use crate::care::damaged_commit;
-use crate::commit::{add, commit, commit_error, reading};
+use crate::commit::{add, reading};
+use crate::delta_log::DeltaLog;
 use crate::destination::Destination;
 use crate::location::{LINES, Location, MINUTES, Root};
 use crate::minutes;
@@ -26,9 +27,9 @@ pub(crate) const TIME: &str = "time";
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) root: Root,
-    table: DeltaTable,
+    log: DeltaLog,
     /// `None` in a lake that was written before it had minutes.
-    pub(crate) minutes: Option<DeltaTable>,
+    pub(crate) minutes: Option<DeltaLog>,
 }
 
 impl Lake {
@@ -40,13 +41,9 @@ impl Lake {
     pub async fn open(at: impl Into<Location>) -> Result<Option<Self>, Error> {
         let root = Root::new(&at.into())?;
         // Minutes first: what they have not counted of the lines read after them is counted at read time.
-        let minutes = loaded(&root, MINUTES).await?;
-        let table = loaded(&root, LINES).await?;
-        Ok(table.map(|table| Self {
-            root,
-            table,
-            minutes,
-        }))
+        let minutes = opened(&root, MINUTES).await?;
+        let log = opened(&root, LINES).await?;
+        Ok(log.map(|log| Self { root, log, minutes }))
     }
 
     /// Opens the lake at a place to write to it; it is made first if there is none.
@@ -60,10 +57,10 @@ impl Lake {
             Some(lake) => lake,
             None => {
                 let root = Root::new(&at)?;
-                let table = created(&root, LINES, line_fields(), DATE).await?;
+                let log = created(&root, LINES, line_fields(), DATE).await?;
                 Self {
                     root,
-                    table,
+                    log,
                     minutes: None,
                 }
             }
@@ -90,7 +87,7 @@ impl Lake {
     /// The version of the table of lines.
     #[must_use]
     pub fn version(&self) -> u64 {
-        self.table.version().unwrap_or_default()
+        self.log.version()
     }
 
     /// Looks for newer commits of others.
@@ -98,11 +95,11 @@ impl Lake {
     /// # Errors
     ///
     /// The log cannot be read.
-    pub async fn refresh(&mut self) -> Result<(), Error> {
+    pub fn refresh(&mut self) -> Result<(), Error> {
         if let Some(minutes) = &mut self.minutes {
-            minutes.update_state().await?;
+            minutes.refresh()?;
         }
-        Ok(self.table.update_state().await?)
+        self.log.refresh()
     }
 
     /// All sources of the lake with the offset each is read to, in one pass over the log.
@@ -120,7 +117,7 @@ impl Lake {
 
     /// How far each source is read at this version, in one pass over the log.
     pub(crate) fn positions(&self) -> Result<Positions, Error> {
-        Positions::of(&self.table)
+        Positions::of(&self.log)
     }
 
     /// The table's columns, the partition column left out.
@@ -128,14 +125,11 @@ impl Lake {
     /// # Errors
     ///
     /// The table's state cannot be read.
-    pub fn schema(&self) -> Result<LineSchema, Error> {
-        let schema = self.table.snapshot()?.schema();
-        let names: Vec<String> = schema
-            .fields()
-            .map(|field| field.name().clone())
-            .filter(|name| name != DATE)
-            .collect();
-        Ok(LineSchema::new([]).with_columns(names.iter().map(String::as_str)))
+    #[must_use]
+    pub fn schema(&self) -> LineSchema {
+        let names = self.log.columns();
+        let names = names.iter().map(String::as_str);
+        LineSchema::new([]).with_columns(names.filter(|name| *name != DATE))
     }
 
     /// Adds the columns of `wanted` that the table does not have, by a commit of its own.
@@ -144,25 +138,23 @@ impl Lake {
     ///
     /// The commit failed.
     pub async fn widen(&mut self, wanted: &LineSchema) -> Result<(), Error> {
-        let missing = self.missing_columns(wanted)?;
+        let missing = self.missing_columns(wanted);
         if missing.is_empty() {
             return Ok(());
         }
-        let widened = self.table.clone().add_columns().with_fields(missing).await;
-        self.table = widened.map_err(commit_error)?;
-        Ok(())
+        self.log.add_columns(missing).await
     }
 
     /// Whether the table has all columns of `wanted`.
-    pub(crate) fn has_columns(&self, wanted: &LineSchema) -> Result<bool, Error> {
-        Ok(self.missing_columns(wanted)?.is_empty())
+    pub(crate) fn has_columns(&self, wanted: &LineSchema) -> bool {
+        self.missing_columns(wanted).is_empty()
     }
 
-    fn missing_columns(&self, wanted: &LineSchema) -> Result<Vec<StructField>, Error> {
-        let have = self.schema()?;
+    fn missing_columns(&self, wanted: &LineSchema) -> Vec<StructField> {
+        let have = self.schema();
         let wanted = wanted.columns().iter();
         let missing = wanted.filter(|column| !have.columns().contains(column));
-        Ok(missing.map(delta_field).collect())
+        missing.map(delta_field).collect()
     }
 
     /// The lines as a table for queries, at this version.
@@ -171,8 +163,8 @@ impl Lake {
     ///
     /// The table's state cannot be read.
     pub async fn lines(&self) -> Result<LakeTable, Error> {
-        let (schema, store) = (self.schema()?.arrow(), self.root.files(LINES)?);
-        LakeTable::at(&self.table, schema, (DATE, TIME), store).await
+        let (schema, store) = (self.schema().arrow(), self.root.files(LINES)?);
+        LakeTable::at(&self.log, schema, (DATE, TIME), store).await
     }
 
     /// Where a batch of new files of lines goes.
@@ -180,8 +172,8 @@ impl Lake {
         self.root.destination(LINES)
     }
 
-    pub(crate) fn table(&self) -> &DeltaTable {
-        &self.table
+    pub(crate) fn log(&self) -> &DeltaLog {
+        &self.log
     }
 
     /// One commit of files and of the offsets up to which their sources are read.
@@ -196,35 +188,29 @@ impl Lake {
             partition_by: Some(vec![DATE.to_owned()]),
             predicate: None,
         };
-        self.commit_actions(actions.collect(), operation, reading(positions))
+        self.commit_data(&reading(actions.collect(), operation, positions))
             .await
     }
 
     /// Built on the version this lake was opened at: if anyone committed since, nothing is written.
-    pub(crate) async fn commit_actions(
-        &mut self,
-        actions: Vec<Action>,
-        operation: DeltaOperation,
-        properties: CommitProperties,
-    ) -> Result<(), Error> {
-        commit(&mut self.table, actions, operation, properties).await
+    pub(crate) async fn commit_data(&mut self, data: &CommitData) -> Result<(), Error> {
+        self.log.commit(data).await
     }
 }
 
-/// A table at its newest version; `None` if there is none yet.
-async fn loaded(root: &Root, name: &str) -> Result<Option<DeltaTable>, Error> {
+/// The log of a table at its newest version; `None` if there is none yet.
+async fn opened(root: &Root, name: &str) -> Result<Option<DeltaLog>, Error> {
     if !root.has_log(name).await? {
         return Ok(None);
     }
-    let mut table = root.table(name)?;
-    match table.load().await {
-        Ok(()) => Ok(Some(table)),
-        Err(DeltaTableError::NotATable(_)) => Ok(None),
+    let table = root.table(name)?;
+    let store = table.log_store().object_store(None);
+    match DeltaLog::open(table) {
+        Ok(log) => Ok(log),
         Err(source) => {
             let source = Box::new(source);
             let path = root.path();
-            let damaged = damaged_commit(&table.log_store().object_store(None)).await;
-            Err(match damaged {
+            Err(match damaged_commit(&store).await {
                 Some(commit) => Error::DamagedCommit {
                     path: path.join(name).join(commit),
                     source,
@@ -241,7 +227,7 @@ async fn created(
     name: &str,
     fields: Vec<StructField>,
     partition: &str,
-) -> Result<DeltaTable, Error> {
+) -> Result<DeltaLog, Error> {
     root.prepare(name)?;
     let day = StructField::nullable(partition, deltalake::kernel::DataType::DATE);
     let created = root
@@ -255,10 +241,11 @@ async fn created(
             Some("interval 24 hours".to_owned()),
         )])
         .await;
-    match created {
-        Ok(table) => Ok(table),
+    match (created, opened(root, name).await?) {
         // Another process may have made it a moment ago.
-        Err(source) => loaded(root, name).await?.ok_or_else(|| source.into()),
+        (_, Some(log)) => Ok(log),
+        (Err(error), None) => Err(error.into()),
+        (Ok(_), None) => Err(DeltaTableError::NotATable(root.path().display().to_string()).into()),
     }
 }
 

@@ -7,10 +7,10 @@
 //!
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
-mod actions;
 mod care;
 mod commit;
 mod day;
+mod delta_log;
 mod destination;
 mod durable;
 mod hashed;

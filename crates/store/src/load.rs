@@ -175,12 +175,12 @@ impl Lake {
                 }
                 Err(error @ Error::Conflict { .. }) => {
                     tokio::time::sleep(wait_before_try(tries)).await;
-                    self.refresh().await?;
+                    self.refresh()?;
                     let newer = self.positions()?;
                     let is_same_log =
                         |known: &KnownSource| first_lines.contains(&known.id.first_line());
                     let is_theirs = newer.changed_since(positions).any(is_same_log);
-                    if is_theirs || !self.has_columns(schema)? {
+                    if is_theirs || !self.has_columns(schema) {
                         return Err(error);
                     }
                     *positions = newer;

@@ -23,7 +23,7 @@ use deltalake::kernel::{Action, StructField, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use floodmark_ingest::MinuteCounts;
 
-use crate::commit::{CONFLICTS_MAX, add, commit, reading};
+use crate::commit::{CONFLICTS_MAX, add, reading};
 use crate::day::Day;
 use crate::location::MINUTES;
 use crate::part::Written;
@@ -149,10 +149,10 @@ impl Lake {
         let Some(minutes) = &mut self.minutes else {
             return Err(Error::NoMinutes);
         };
-        match commit(minutes, actions, operation, reading(offsets)).await {
+        match minutes.commit(&reading(actions, operation, offsets)).await {
             Ok(()) => Ok(true),
             Err(Error::Conflict { .. }) => {
-                minutes.update_state().await?;
+                minutes.refresh()?;
                 Ok(false)
             }
             Err(error) => Err(error),

@@ -4,17 +4,15 @@
 //! its bytes stand in rows of the lake. The last is less than the offset by what no row stands for: blank lines that end a
 //! block, and lines that were expired. It makes a loss evident: rows of a source that add up to less are not all there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::Int64Type;
-use buoyant_kernel::actions::LOG_TXN_SCHEMA;
-use deltalake::DeltaTable;
 use deltalake::kernel::Transaction;
 use floodmark_source::{KnownSource, SourceId};
 
 use crate::Error;
-use crate::actions::for_each_batch;
+use crate::delta_log::DeltaLog;
 use crate::part::RowBytes;
 
 /// Application ids of ours begin so; the version is the offset.
@@ -40,12 +38,12 @@ pub(crate) struct Position {
 }
 
 impl Positions {
-    /// Those at the table's version.
-    pub(crate) fn of(table: &DeltaTable) -> Result<Self, Error> {
-        let versions = newest_versions(table)?;
+    /// Those at the log's version.
+    pub(crate) fn of(log: &DeltaLog) -> Result<Self, Error> {
+        let versions = log.transactions()?;
         let is_more = |id: &str| id.ends_with(ANCHOR) || id.ends_with(ROWS);
         let mut sources = BTreeMap::new();
-        for (app_id, &offset) in &versions {
+        for (app_id, &offset) in versions {
             let Some(id) = app_id.strip_prefix(PREFIX).filter(|id| !is_more(id)) else {
                 continue;
             };
@@ -153,10 +151,10 @@ impl Position {
     }
 }
 
-/// The offset of each source at the table's version, by its id.
-pub(crate) fn offsets(table: &DeltaTable) -> Result<BTreeMap<String, u64>, Error> {
-    let versions = newest_versions(table)?.into_iter();
-    let offset = |(app_id, offset): (String, i64)| {
+/// The offset of each source at the log's version, by its id.
+pub(crate) fn offsets(log: &DeltaLog) -> Result<BTreeMap<String, u64>, Error> {
+    let versions = log.transactions()?.iter();
+    let offset = |(app_id, offset): (&String, &i64)| {
         let id = app_id.strip_prefix(PREFIX)?;
         id.parse::<SourceId>().ok()?;
         Some((id.to_owned(), offset.unsigned_abs()))
@@ -170,18 +168,8 @@ pub(crate) fn offset_transaction(source: &str, offset: u64) -> Transaction {
     Transaction::new(format!("{PREFIX}{source}"), version)
 }
 
-fn newest_versions(table: &DeltaTable) -> Result<HashMap<String, i64>, Error> {
-    let mut versions = HashMap::new();
-    // Newest commits come first, so the first version seen of an id is the one that holds.
-    for_each_batch(table, &LOG_TXN_SCHEMA, |batch| {
-        for (app_id, version) in in_batch(batch) {
-            versions.entry(app_id).or_insert(version);
-        }
-    })?;
-    Ok(versions)
-}
-
-fn in_batch(batch: &RecordBatch) -> Vec<(String, i64)> {
+/// The application transactions in a batch of actions, by their ids.
+pub(crate) fn transactions_in(batch: &RecordBatch) -> Vec<(String, i64)> {
     let column = |of: &StructArray, name| of.column_by_name(name).cloned();
     let Some(txn) = batch
         .column_by_name("txn")

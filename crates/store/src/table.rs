@@ -20,11 +20,10 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, uti
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
-use deltalake::DeltaTable;
-use futures::TryStreamExt;
 
 use crate::Error;
 use crate::day::Day;
+use crate::delta_log::DeltaLog;
 use crate::location::FileStore;
 use crate::part::Summary;
 
@@ -77,20 +76,14 @@ pub(crate) struct LakeFile {
 
 impl LakeTable {
     pub(crate) async fn at(
-        table: &DeltaTable,
+        log: &DeltaLog,
         file_schema: SchemaRef,
         (partition, time): (&'static str, &'static str),
         store: FileStore,
     ) -> Result<Self, Error> {
         let day = Arc::new(Field::new(partition, DataType::Date32, true));
         let fields: Vec<_> = file_schema.fields().iter().cloned().chain([day]).collect();
-        let log_store = table.log_store();
-        let files = table
-            .snapshot()?
-            .snapshot()
-            .file_views(log_store.as_ref(), None)
-            .try_collect::<Vec<_>>()
-            .await?;
+        let files = log.files().await?;
         let files = files
             .iter()
             .map(|file| {

@@ -130,7 +130,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                 }
                 plan.voice
                     .detail("another process adds lines of the same logs; planning again");
-                lake.refresh().await?;
+                lake.refresh()?;
             }
             Err(StoreError::Conflict { .. }) => bail!(
                 "another process adds lines of the same logs to the lake, and did so {CONFLICTS_MAX} times before this one\nhint: run it again; what was committed stays, and nothing is added twice"

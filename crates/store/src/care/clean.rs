@@ -76,8 +76,9 @@ impl Lake {
     /// Files removed long enough ago, and old files that were never named.
     async fn unneeded(&self, now_ms: i64) -> Result<HashSet<Path>, Error> {
         let clock = Arc::new(Now(now_ms));
+        let table = self.log().loaded().await?;
         let vacuum = || {
-            let table = self.table().clone();
+            let table = table.clone();
             table.vacuum().with_dry_run(true).with_clock(clock.clone())
         };
         let (_, removed) = vacuum().await?;
@@ -95,11 +96,12 @@ impl Lake {
 
     /// Writes a checkpoint, and deletes log files that are out of the log's retention.
     async fn shorten_log(&self, now_ms: i64) -> Result<u64, Error> {
-        create_checkpoint(self.table(), None).await?;
-        let kept = self.table().snapshot()?.table_config();
+        let table = self.log().loaded().await?;
+        create_checkpoint(&table, None).await?;
+        let kept = table.snapshot()?.table_config();
         let kept_ms = i64::try_from(kept.log_retention_duration().as_millis());
         let before_ms = now_ms.saturating_sub(kept_ms.unwrap_or(i64::MAX));
-        let log_store = self.table().log_store();
+        let log_store = self.log().log_store();
         let deleted =
             cleanup_expired_logs_for(self.version(), log_store.as_ref(), before_ms, None).await?;
         Ok(deleted as u64)

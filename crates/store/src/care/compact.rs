@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::DeltaOperation;
 
 use super::files::LakeFile;
 use super::rewrite::rewrite;
-use crate::commit::{CONFLICTS_MAX, add};
+use crate::commit::{CONFLICTS_MAX, add, keeping};
 use crate::day::Day;
 use crate::destination::Destination;
 use crate::lake::{DATE, TIME};
@@ -141,7 +140,7 @@ impl Lake {
     /// Writes a file for each bin, and commits them in place of theirs.
     async fn put_together(&mut self, bins: &[Bin], now_ms: i64) -> Result<Vec<Written>, Error> {
         let destination = Arc::new(self.destination());
-        let schema = self.schema()?.arrow();
+        let schema = self.schema().arrow();
         let store = self.store();
         let mut written = Vec::new();
         for bin in bins {
@@ -185,13 +184,13 @@ impl Lake {
                     .unwrap_or_default(),
             };
             let committed = self
-                .commit_actions(actions.clone(), operation, CommitProperties::default())
+                .commit_data(&keeping(actions.clone(), operation, Vec::new()))
                 .await;
             let Err(Error::Conflict { committed }) = committed else {
                 // After any other failure the commit may stand, so that its files must stay.
                 return committed;
             };
-            self.refresh().await?;
+            self.refresh()?;
             if attempt == CONFLICTS_MAX || !self.has(bins).await? {
                 destination.discard(written).await;
                 return Err(Error::Conflict { committed });

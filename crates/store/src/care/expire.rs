@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use deltalake::kernel::Action;
-use deltalake::kernel::transaction::CommitProperties;
 use deltalake::protocol::DeltaOperation;
 use futures::TryStreamExt;
 
 use super::files::LakeFile;
 use super::stored::StoredFile;
-use crate::commit::CONFLICTS_MAX;
+use crate::commit::{CONFLICTS_MAX, keeping};
 use crate::lake::DATE;
 use crate::part::{RowBytes, add_bytes};
 use crate::{Error, Lake};
@@ -80,13 +79,10 @@ impl Lake {
             let operation = DeltaOperation::Delete {
                 predicate: Some(format!("{DATE} <= '{last}'")),
             };
-            let properties = CommitProperties::default().with_application_transactions(expired);
-            match self
-                .commit_actions(removes.collect(), operation, properties)
-                .await
-            {
+            let data = keeping(removes.collect(), operation, expired);
+            match self.commit_data(&data).await {
                 Ok(()) => return Ok(expiry),
-                Err(Error::Conflict { .. }) if attempt < CONFLICTS_MAX => self.refresh().await?,
+                Err(Error::Conflict { .. }) if attempt < CONFLICTS_MAX => self.refresh()?,
                 Err(error) => return Err(error),
             }
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use deltalake::kernel::{Add, Remove};
 use futures::TryStreamExt;
-use futures::future::ready;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
@@ -27,26 +26,20 @@ pub(crate) struct LakeFile {
 impl Lake {
     /// The files of this version, by day and then by their earliest time.
     pub(crate) async fn files(&self) -> Result<Vec<LakeFile>, Error> {
-        let log_store = self.table().log_store();
-        let mut files: Vec<LakeFile> = self
-            .table()
-            .snapshot()?
-            .snapshot()
-            .file_views(log_store.as_ref(), None)
-            .and_then(|view| {
-                #[expect(deprecated, reason = "nothing else tells the tags of a file")]
-                let add = view.add_action();
-                ready(Ok(LakeFile::of(add)))
-            })
-            .try_collect()
-            .await?;
+        let views = self.log().files().await?;
+        let files = views.iter().map(|view| {
+            #[expect(deprecated, reason = "nothing else tells the tags of a file")]
+            let add = view.add_action();
+            LakeFile::of(add)
+        });
+        let mut files: Vec<LakeFile> = files.collect();
         files.sort_by(|a, b| a.order().cmp(&b.order()));
         Ok(files)
     }
 
     /// The store of the table's files, by their paths in the table.
     pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
-        self.table().log_store().object_store(None)
+        self.log().store()
     }
 }
 

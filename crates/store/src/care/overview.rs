@@ -56,7 +56,7 @@ impl Lake {
         let mut with_day = files.iter().filter(|file| file.day.text().is_some());
         let first = text(with_day.clone().next());
         let last = text(with_day.next_back());
-        let columns = self.schema()?;
+        let columns = self.schema();
         let positions = self.positions()?;
         Ok(Overview {
             version: self.version(),

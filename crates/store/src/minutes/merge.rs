@@ -92,15 +92,12 @@ impl Lake {
         let Some(minutes) = &self.minutes else {
             return Err(Error::NoMinutes);
         };
-        let log_store = minutes.log_store();
-        let snapshot = minutes.snapshot()?.snapshot();
-        let views = snapshot.file_views(log_store.as_ref(), None);
         let is_removed = |path: &str| files.iter().any(|file| file.relative == path);
-        let removals = views.try_filter_map(|view| {
-            let removal = is_removed(&view.path()).then(|| view.remove_action(data_change));
-            std::future::ready(Ok(removal))
-        });
-        Ok(removals.try_collect().await?)
+        let views = minutes.files().await?.into_iter();
+        let removed = views.filter(|view| is_removed(&view.path()));
+        Ok(removed
+            .map(|view| view.remove_action(data_change))
+            .collect())
     }
 }
 

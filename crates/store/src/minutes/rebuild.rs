@@ -133,7 +133,7 @@ impl Lake {
                 return Ok(anew.days);
             }
             destination.discard(&anew.files).await;
-            self.refresh().await?;
+            self.refresh()?;
         }
         Err(Error::Conflict {
             committed: Box::default(),

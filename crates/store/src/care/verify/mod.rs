@@ -23,7 +23,6 @@ use self::file::FileCheck;
 use self::tiles::Tiles;
 use super::clean::is_ours;
 use super::files::LakeFile;
-use crate::actions::for_each_batch;
 use crate::location::{LINES, Location, Root};
 use crate::{Error, Lake};
 
@@ -173,7 +172,7 @@ impl Lake {
     /// The paths of files that the log says are removed.
     fn removed(&self) -> Result<HashSet<String>, Error> {
         let mut removed = HashSet::new();
-        for_each_batch(self.table(), &LOG_REMOVE_SCHEMA, |batch| {
+        self.log().for_each_batch(&LOG_REMOVE_SCHEMA, |batch| {
             let removes = batch.column_by_name("remove");
             let paths = removes
                 .and_then(|removes| removes.as_struct_opt()?.column_by_name("path"))
