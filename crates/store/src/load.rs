@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use floodmark_ingest::{Intake, LineBatch, LineSchema, MinuteCounts, Tally};
 use floodmark_source::KnownSource;
+use rayon::ThreadPool;
 
 use crate::Error;
 use crate::day::{Day, by_day};
@@ -78,12 +79,13 @@ impl Lake {
             });
         }
         self.count_minutes(options.threads).await?;
+        let pool = pool(options.threads)?;
         let mut total = Tally::default();
         let mut counted_to: Offsets = self.read_to()?;
         loop {
             let destination = Arc::new(self.destination());
             let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
-            let outcome = batch.fill(options.threads, &|tally| {
+            let outcome = batch.fill(&pool, &|tally| {
                 let mut sum = total.clone();
                 sum.add(tally);
                 progress(&sum);
@@ -192,6 +194,17 @@ impl Lake {
     }
 }
 
+/// The threads that parse and encode, the same ones from commit to commit: each new one would take memory of its own.
+fn pool(threads: usize) -> Result<ThreadPool, Error> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .thread_name(|index| format!("ingest-{index}"))
+        .build()
+        .map_err(|error| Error::Threads {
+            message: error.to_string(),
+        })
+}
+
 /// A random wait, so that writers that met once do not meet again.
 fn wait_before_try(tries: u32) -> Duration {
     let longest = COMMIT_AGAIN_AFTER * 2_u32.pow(tries.min(DOUBLINGS_MAX));
@@ -254,9 +267,9 @@ impl<'b> Batch<'b> {
         }
     }
 
-    /// Fills the batch on `threads` threads.
-    fn fill(self, threads: usize, progress: &(dyn Fn(Tally) + Sync)) -> Result<Filled, Error> {
-        let worked = self.run_threads(threads, progress);
+    /// Fills the batch on the threads of a pool.
+    fn fill(self, pool: &ThreadPool, progress: &(dyn Fn(Tally) + Sync)) -> Result<Filled, Error> {
+        let worked = self.run_threads(pool, progress);
         let parts = self
             .parts
             .into_inner()
@@ -291,14 +304,11 @@ impl<'b> Batch<'b> {
         }
     }
 
-    fn run_threads(&self, threads: usize, progress: &(dyn Fn(Tally) + Sync)) -> Result<(), Error> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
-            .thread_name(|index| format!("ingest-{index}"))
-            .build()
-            .map_err(|error| Error::Threads {
-                message: error.to_string(),
-            })?;
+    fn run_threads(
+        &self,
+        pool: &ThreadPool,
+        progress: &(dyn Fn(Tally) + Sync),
+    ) -> Result<(), Error> {
         let results = pool.broadcast(|_| self.work(progress));
         let errors = results.into_iter().filter_map(Result::err);
         // A file that one thread could not write is closed to the others: that is not what went wrong.
