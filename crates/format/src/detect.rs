@@ -105,7 +105,8 @@ fn best(lines: &[&[u8]]) -> Option<Detected> {
     }))
 }
 
-/// The formats that read some of the lines: those with a name, and, where none reads all, those that have to be made up.
+/// The formats that read some of the lines: those with a text of their own, and, where none reads all, those whose keys
+/// are to be found out, and those that have to be made up.
 fn candidates(lines: &[&[u8]]) -> Vec<Detected> {
     let mut found = Vec::new();
     for name in TOLD_APART {
@@ -114,17 +115,20 @@ fn candidates(lines: &[&[u8]]) -> Vec<Detected> {
         }
     }
     let is_tomcats = |line: &&[u8]| memchr::memmem::find(line, TOMCATS_KEY).is_some();
-    if let Some(format) = CompiledFormat::preset("tomcat_json")
-        && lines.iter().filter(|line| is_tomcats(line)).count() * 2 > lines.len()
+    if lines.iter().filter(|line| is_tomcats(line)).count() * 2 > lines.len()
+        && let Some(format) = CompiledFormat::preset("tomcat_json")
     {
         consider(format, lines, &mut found);
     }
+    let reads_all = |found: &Detected| found.matched == lines.len();
     for syntax in [Syntax::Json, Syntax::Ltsv] {
-        if let Some(keys) = fit(syntax, lines) {
+        if !found.iter().any(reads_all)
+            && let Some(keys) = fit(syntax, lines)
+        {
             consider(CompiledFormat::with_keys(keys), lines, &mut found);
         }
     }
-    if found.iter().all(|found| found.matched < lines.len()) {
+    if !found.iter().any(reads_all) {
         let presets = ["main", "combined", "common", "vhost_combined"].map(preset::text);
         for base in presets.into_iter().chain([SHORT]) {
             if let Some(format) = fields::after(base, lines) {

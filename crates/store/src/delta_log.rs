@@ -24,17 +24,21 @@ use crate::Error;
 use crate::commit::commit_error;
 use crate::positions::transactions_in;
 
-/// Commits from one checkpoint to the next, where the table does not say: deltalake's number.
-const CHECKPOINT_INTERVAL: u64 = 100;
+/// Commits from one checkpoint to the next, where the table does not say: each writer reads those after the last one.
+const CHECKPOINT_INTERVAL: u64 = 10;
 
 /// The log of a table.
 #[derive(Debug)]
 pub(crate) struct DeltaLog {
     /// Where it is; never loaded.
     table: DeltaTable,
+    version: u64,
+    /// Of this version, or of one that only commits made here came after: they change neither columns nor properties.
     snapshot: Arc<Snapshot>,
     /// The application transactions at this version, once they were asked for.
     transactions: OnceLock<HashMap<String, i64>>,
+    /// Whether a commit made here ended in a checkpoint.
+    has_made_checkpoint: bool,
 }
 
 impl DeltaLog {
@@ -46,8 +50,10 @@ impl DeltaLog {
         match built {
             Ok(snapshot) => Ok(Some(Self {
                 table,
+                version: snapshot.version(),
                 snapshot,
                 transactions: OnceLock::new(),
+                has_made_checkpoint: false,
             })),
             // The kernel has no other word for it, and deltalake tells it so too.
             Err(error) if error.to_string().contains("No files in log segment") => Ok(None),
@@ -56,7 +62,12 @@ impl DeltaLog {
     }
 
     pub(crate) fn version(&self) -> u64 {
-        self.snapshot.version()
+        self.version
+    }
+
+    /// Whether a commit made here ended in a checkpoint. It is one in ten, and whoever made it looks after the files too.
+    pub(crate) fn has_made_checkpoint(&self) -> bool {
+        self.has_made_checkpoint
     }
 
     /// The names of the table's columns, the partition column among them.
@@ -68,9 +79,19 @@ impl DeltaLog {
     /// Goes on to the newest version.
     pub(crate) fn refresh(&mut self) -> Result<(), Error> {
         let newest = Snapshot::builder_from(Arc::clone(&self.snapshot));
-        let newest = newest.build(self.engine().as_ref())?;
-        self.go_to(newest);
+        self.snapshot = newest.build(self.engine().as_ref())?;
+        self.version = self.snapshot.version();
+        self.transactions = OnceLock::new();
         Ok(())
+    }
+
+    /// The kernel's view of this version.
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+        if self.snapshot.version() == self.version {
+            return Ok(Arc::clone(&self.snapshot));
+        }
+        let builder = Snapshot::builder_from(Arc::clone(&self.snapshot)).at_version(self.version);
+        Ok(builder.build(self.engine().as_ref())?)
     }
 
     /// The newest number of each application transaction.
@@ -93,9 +114,12 @@ impl DeltaLog {
         schema: &SchemaRef,
         mut show: impl FnMut(&RecordBatch),
     ) -> Result<(), Error> {
-        let log = self.snapshot.log_segment();
         let engine = self.engine();
-        for batch in log.read_actions(engine.as_ref(), schema.clone())? {
+        for batch in self
+            .snapshot()?
+            .log_segment()
+            .read_actions(engine.as_ref(), schema.clone())?
+        {
             let batch = ArrowEngineData::try_from_engine_data(batch?.actions)?;
             show(batch.record_batch());
         }
@@ -136,20 +160,19 @@ impl DeltaLog {
         let log_store = self.log_store();
         let written = log_store.write_commit_entry(version, entry, uuid::Uuid::new_v4());
         written.await.map_err(|error| commit_error(error.into()))?;
-        // Not the newest version: what others committed meanwhile was not planned with.
-        let next = Snapshot::builder_from(Arc::clone(&self.snapshot)).at_version(version);
-        self.go_to(next.build(engine.as_ref())?);
+        // Not the newest version: what others committed meanwhile was not planned with. Nor is it read: what it says is known.
+        self.version = version;
+        if let Some(transactions) = self.transactions.get_mut() {
+            let committed = data.app_transactions.iter();
+            transactions.extend(committed.map(|of| (of.app_id.clone(), of.version)));
+        }
         let interval = self.snapshot.table_properties().checkpoint_interval;
         let interval = interval.map_or(CHECKPOINT_INTERVAL, u64::from);
         if (version + 1).is_multiple_of(interval) {
-            self.snapshot.checkpoint(engine.as_ref(), None)?;
+            self.snapshot()?.checkpoint(engine.as_ref(), None)?;
+            self.has_made_checkpoint = true;
         }
         Ok(())
-    }
-
-    fn go_to(&mut self, snapshot: Arc<Snapshot>) {
-        self.snapshot = snapshot;
-        self.transactions = OnceLock::new();
     }
 
     pub(crate) fn log_store(&self) -> LogStoreRef {

@@ -90,6 +90,12 @@ impl Lake {
         self.log.version()
     }
 
+    /// Whether this process, by what it committed, is the one in ten that looks after the small files of lines.
+    #[must_use]
+    pub fn is_to_compact(&self) -> bool {
+        self.log.has_made_checkpoint()
+    }
+
     /// Looks for newer commits of others.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ use floodmark_ingest::MinuteCounts;
 
 use crate::commit::{CONFLICTS_MAX, add, reading};
 use crate::day::Day;
+use crate::delta_log::DeltaLog;
 use crate::location::MINUTES;
 use crate::part::Written;
 use crate::positions::{offset_transaction, offsets};
@@ -113,7 +114,11 @@ impl Lake {
                 break;
             }
             if self.commit_minutes(&files, to).await? {
-                return self.merge_minutes(&files, threads).await;
+                let minutes = self.minutes.as_ref();
+                return match minutes.is_some_and(DeltaLog::has_made_checkpoint) {
+                    true => self.merge_minutes(threads).await,
+                    false => Ok(()),
+                };
             }
         }
         destination.discard(&files).await;

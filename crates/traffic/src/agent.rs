@@ -132,7 +132,8 @@ static SIGNATURES: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .match_kind(MatchKind::Standard)
         .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
+        // Made in a moment, which an ingest of few lines feels; a DFA would take longer to make than it saves, as agents repeat.
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(TABLE.iter().map(|entry| entry.pattern))
         .expect("the table is small and constant")
 });

@@ -109,7 +109,9 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                         .warn("stopped by a signal; run it again to go on from here");
                     return Ok(Outcome::Incomplete);
                 }
-                tidy(plan, &mut lake).await;
+                if lake.is_to_compact() {
+                    tidy(plan, &mut lake).await;
+                }
                 plan.voice.notice(&format!(
                     "lake {} at version {}",
                     plan.lake.display(),

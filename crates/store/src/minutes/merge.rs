@@ -1,5 +1,7 @@
 //! Small files of a month put together, as each commit brings one.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
@@ -17,7 +19,6 @@ use super::{MINUTE, MONTH, Offsets, days, session};
 use crate::commit::add;
 use crate::day::{Day, MICROSECONDS_A_DAY};
 use crate::location::MINUTES;
-use crate::part::Written;
 use crate::table::{LakeFile, LakeTable};
 use crate::{Error, Lake};
 
@@ -25,17 +26,14 @@ use crate::{Error, Lake};
 const MONTH_FILES_MAX: usize = 16;
 
 impl Lake {
-    /// Merges files of the months that a commit added to, where there are many. Nobody has to wait for it: if another process
-    /// commits meanwhile, it is left for the next time.
-    pub(super) async fn merge_minutes(
-        &mut self,
-        added: &[Written],
-        threads: usize,
-    ) -> Result<(), Error> {
+    /// Merges the files of months that have many. Nobody has to wait for it: if another process commits meanwhile, it is left
+    /// for the next time.
+    pub(super) async fn merge_minutes(&mut self, threads: usize) -> Result<(), Error> {
         let Some(table) = self.counted().await? else {
             return Ok(());
         };
-        for month in added.iter().map(|file| file.day) {
+        let months: BTreeSet<Day> = table.files.iter().map(|file| file.day).collect();
+        for month in months {
             let of_month = table.files.iter().filter(|file| file.day == month);
             let merged = to_merge(of_month.collect());
             if !merged.is_empty() {
