@@ -81,7 +81,7 @@ pub(crate) struct Shared {
     /// Threads [default: one for each core]
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Memory for sorts, joins and groups before they spill to disk, with K, M or G
+    /// Memory for what an ingest holds, and for sorts, joins and groups before they spill to disk, with K, M or G
     #[arg(long, global = true, value_name = "BYTES", default_value = "1G")]
     pub(crate) memory: String,
     /// Exit with 1 if one of these holds: verdict, rejects=1%, gaps

@@ -27,9 +27,6 @@ pub struct Scratch {
     converted_by: Option<(Escape, Secrets)>,
 }
 
-/// Dictionaries of a thread may grow to this many bytes before they are to be cleared.
-const DICTIONARY_BYTES_MAX: usize = 48 << 20;
-
 impl Scratch {
     /// The texts behind the codes of the column at `index`.
     #[must_use]
@@ -52,11 +49,19 @@ impl Scratch {
         &mut self.dictionaries[index]
     }
 
+    /// Dictionaries of more bytes than these make nothing better.
+    pub const BYTES_MAX: usize = 32 << 20;
+
     /// Whether the dictionaries have grown so large that they are to be cleared.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        let bytes = self.dictionaries.iter().map(Dictionary::memory_bytes);
-        bytes.sum::<usize>() >= DICTIONARY_BYTES_MAX
+        self.memory_bytes() >= Self::BYTES_MAX
+    }
+
+    /// Bytes that the dictionaries take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.dictionaries.iter().map(Dictionary::memory_bytes).sum()
     }
 
     /// Forgets all texts: codes of batches given before mean nothing any more.

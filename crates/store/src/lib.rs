@@ -7,6 +7,7 @@
 //!
 //! Absent on purpose: this crate plans no SQL and prints nothing.
 
+mod bounds;
 mod care;
 mod commit;
 mod day;

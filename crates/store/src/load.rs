@@ -11,6 +11,7 @@ use floodmark_source::KnownSource;
 use rayon::ThreadPool;
 
 use crate::Error;
+use crate::bounds::Bounds;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
 use crate::lake::Lake;
@@ -25,6 +26,8 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Bytes of log in one commit, decompressed; default 1 GiB. More makes fewer files, less repeats less after a crash.
     pub commit_bytes: u64,
+    /// Bytes that the threads hold in all, about; default 1 GiB. Where it is little for so many threads, fewer are used.
+    pub memory_bytes: usize,
 }
 
 impl Default for LoadOptions {
@@ -32,16 +35,13 @@ impl Default for LoadOptions {
         Self {
             threads: 1,
             commit_bytes: 1 << 30,
+            memory_bytes: 1 << 30,
         }
     }
 }
 
 /// Days whose row groups a thread keeps open; logs are nearly in order, so few are needed.
 const OPEN_DAYS_MAX: usize = 8;
-/// Encoded bytes in the open row groups of a thread.
-const OPEN_BYTES_MAX: usize = 40 << 20;
-/// Rows of minutes that a thread counts before a commit takes them: some 100 MB of a busy site, of which a commit has far fewer.
-const MINUTE_ROWS_MAX: usize = 50_000;
 
 /// How often a batch is committed anew over commits of others. Each time at least one of them got through, so that many
 /// in a row mean a lake with dozens of writers.
@@ -79,12 +79,13 @@ impl Lake {
             });
         }
         self.count_minutes(options.threads).await?;
-        let pool = pool(options.threads)?;
+        let bounds = Bounds::of(options);
+        let pool = pool(bounds.threads)?;
         let mut total = Tally::default();
         let mut counted_to: Offsets = self.read_to()?;
         loop {
             let destination = Arc::new(self.destination());
-            let batch = Batch::new(&destination, intake, options.commit_bytes, stop);
+            let batch = Batch::new(&destination, intake, (options.commit_bytes, bounds), stop);
             let outcome = batch.fill(&pool, &|tally| {
                 let mut sum = total.clone();
                 sum.add(tally);
@@ -197,7 +198,7 @@ impl Lake {
 /// The threads that parse and encode, the same ones from commit to commit: each new one would take memory of its own.
 fn pool(threads: usize) -> Result<ThreadPool, Error> {
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
+        .num_threads(threads)
         .thread_name(|index| format!("ingest-{index}"))
         .build()
         .map_err(|error| Error::Threads {
@@ -236,6 +237,7 @@ struct Batch<'b> {
     destination: &'b Arc<Destination>,
     bytes: AtomicU64,
     bytes_max: u64,
+    bounds: Bounds,
     stop: &'b AtomicBool,
     drained: AtomicBool,
     failed: AtomicBool,
@@ -249,7 +251,7 @@ impl<'b> Batch<'b> {
     fn new(
         destination: &'b Arc<Destination>,
         intake: &'b Intake,
-        bytes_max: u64,
+        (bytes_max, bounds): (u64, Bounds),
         stop: &'b AtomicBool,
     ) -> Self {
         Self {
@@ -257,6 +259,7 @@ impl<'b> Batch<'b> {
             destination,
             bytes: AtomicU64::new(0),
             bytes_max,
+            bounds,
             stop,
             drained: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -385,14 +388,14 @@ struct Worker<'b> {
 impl Worker<'_> {
     fn write(&mut self, batch: LineBatch) -> Result<Tally, Error> {
         self.minutes.add(&batch, &mut self.encoder.scratch);
-        if self.minutes.len() >= MINUTE_ROWS_MAX {
+        if self.minutes.len() >= self.batch.bounds.minute_rows {
             self.batch.has_many_minutes.store(true, Ordering::Relaxed);
         }
         let LineBatch { rows, twins, tally } = batch;
         for (day, rows) in by_day(rows)? {
             let (part, mut group) = self.take_open(day, twins)?;
             group.write(&part, &rows, &mut self.encoder)?;
-            if group.is_full() {
+            if group.is_full(self.batch.bounds.group_bytes) {
                 part.append(group, &mut self.encoder)?;
             } else {
                 self.open.push((day, part, group));
@@ -402,7 +405,7 @@ impl Worker<'_> {
                 part.append(group, &mut self.encoder)?;
             }
         }
-        if self.encoder.scratch.is_crowded() {
+        if self.encoder.scratch.memory_bytes() >= self.batch.bounds.dictionary_bytes {
             self.close()?;
             self.encoder.scratch.clear();
         }
@@ -433,7 +436,7 @@ impl Worker<'_> {
             .iter()
             .map(|(.., group)| group.memory_bytes())
             .sum();
-        self.open.len() > OPEN_DAYS_MAX || bytes > OPEN_BYTES_MAX
+        self.open.len() > OPEN_DAYS_MAX || bytes > self.batch.bounds.group_bytes
     }
 
     fn close(&mut self) -> Result<(), Error> {

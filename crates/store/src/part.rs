@@ -37,8 +37,6 @@ const WRITE_BATCH_ROWS: usize = 8_192;
 
 /// A row group is full at this many rows: below it dictionaries repeat, above it a reader skips less.
 const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
-/// And at this many encoded bytes in memory, which bounds what a thread holds.
-const ROW_GROUP_BYTES_MAX: usize = 40 << 20;
 
 /// The settings of every Parquet file of the lake, for all columns but text: those are [`TextChunk`]s.
 ///
@@ -358,8 +356,9 @@ impl RowGroup {
         self.twins == twins
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.summary.rows >= ROW_GROUP_ROWS_MAX || self.memory_bytes() >= ROW_GROUP_BYTES_MAX
+    /// Whether it has all rows that it is to have, or encoded bytes.
+    pub(crate) fn is_full(&self, bytes_max: usize) -> bool {
+        self.summary.rows >= ROW_GROUP_ROWS_MAX || self.memory_bytes() >= bytes_max
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

@@ -69,6 +69,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
         let intake = Intake::new(Arc::clone(&feed), &settings, schema, TextAs::Codes);
         let bar = progress_bar(plan, &feed);
         let load = LoadOptions {
+            memory_bytes: plan.memory_bytes,
             threads: plan.threads,
             ..LoadOptions::default()
         };

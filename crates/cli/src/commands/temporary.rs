@@ -41,6 +41,7 @@ impl TemporaryLake {
         let schema = LineSchema::new(logs.variables().iter().map(String::as_str));
         let intake = Intake::new(Arc::clone(&feed), &settings, schema, TextAs::Codes);
         let options = LoadOptions {
+            memory_bytes: plan.memory_bytes,
             threads: plan.threads,
             ..LoadOptions::default()
         };

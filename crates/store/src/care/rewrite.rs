@@ -11,6 +11,7 @@ use super::files::{LakeFile, sha256};
 use super::recode::Recoder;
 use super::stored::StoredFile;
 use crate::Error;
+use crate::bounds::GROUP_BYTES_MAX;
 use crate::destination::Destination;
 use crate::part::{Encoder, Part, RowGroup, Written, writer_properties};
 
@@ -97,7 +98,7 @@ impl Copy<'_> {
 
     fn end_row_group_if_full(&mut self) -> Result<(), Error> {
         let is_crowded = self.encoder.scratch.is_crowded();
-        if self.group.is_full() || is_crowded {
+        if self.group.is_full(GROUP_BYTES_MAX) || is_crowded {
             let group = std::mem::replace(&mut self.group, self.part.row_group(None)?);
             self.part.append(group, &mut self.encoder)?;
         }
