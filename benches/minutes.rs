@@ -1,7 +1,7 @@
 //! Five years of one site, and the weeks of it by minutes alone.
 //!
-//! The log is made month by month and read into a lake as any log is, seeded: 1 to 3 people and at times a crawler each minute, a probe each minute,
-//! one request in 2,000 bad, an outage of 20 minutes a month. With a folder as its argument (`cargo bench --workspace --bench minutes -- FOLDER`) the lake
+//! The log is made month by month and read into a lake as any log is, seeded: each minute a probe and 1 to 3 people, in three of four a crawler, in one of
+//! four a scanner, so that a minute has three rows; one request in 2,000 bad, an outage of 20 minutes a month. With a folder as its argument (`cargo bench --workspace --bench minutes -- FOLDER`) the lake
 //! stays there, for `floodmark --lake FOLDER query weekly --since 2021-01-01 --until 2026-01-01`.
 
 #![expect(
@@ -32,6 +32,8 @@ const YEARS: std::ops::Range<u64> = 26_824_320..29_453_760;
 /// Minutes read at once, as by an ingest.
 const PART_MINUTES: usize = 30 * 24 * 60;
 const OUTAGE_MINUTES: u64 = 20;
+/// The last number of a client that looks for what should not be there.
+const SCANNER: u64 = 251;
 const ROUNDS: usize = 7;
 const THREADS: usize = 2;
 
@@ -97,10 +99,14 @@ fn lines(minute: u64) -> String {
         .format("%d/%b/%Y:%H:%M");
     let mut text = String::new();
     let mut line = |client: u64, agent: &str, second: u64, is_bad: bool, took_ms: u64| {
-        let status = if is_bad { 502 } else { 200 };
+        let (path, status) = match (client, is_bad) {
+            (_, true) => ("/page", 502),
+            (SCANNER, false) => ("/.env", 404),
+            (_, false) => ("/page", 200),
+        };
         writeln!(
             text,
-            r#"192.0.2.{client} [{time}:{second:02} +0000] "GET /page HTTP/1.1" {status} 5120 "{agent}" {}.{:03}"#,
+            r#"192.0.2.{client} [{time}:{second:02} +0000] "GET {path} HTTP/1.1" {status} 5120 "{agent}" {}.{:03}"#,
             took_ms / 1000,
             took_ms % 1000,
         )
@@ -118,6 +124,9 @@ fn lines(minute: u64) -> String {
         );
     }
     if below(4) == 0 {
+        line(SCANNER, "curl/8.5.0", 40, is_down, below(900));
+    }
+    if below(4) > 0 {
         line(
             250,
             "Googlebot/2.1 (+http://www.google.com/bot.html)",

@@ -43,9 +43,11 @@ session_minutes AS (
            count(*) FILTER (WHERE referred) AS referred,
            count(*) FILTER (WHERE is_bad) AS bad,
            coalesce(sum(body_bytes_sent), 0) AS bytes,
-           count(get_field(step, 'page_gap_s')) AS gaps,
-           coalesce(sum(get_field(step, 'page_gap_s')), 0.0) AS gap_sum,
-           coalesce(sum(get_field(step, 'page_gap_s') * get_field(step, 'page_gap_s')), 0.0) AS gap_squares
+           count(get_field(step, 'page_gap_us')) AS gaps,
+           -- As whole numbers, whose sums are the same in any order.
+           coalesce(sum(get_field(step, 'page_gap_us')), 0) AS gap_sum_us,
+           coalesce(sum(CAST(get_field(step, 'page_gap_us') AS DECIMAL(18, 0))
+                        * CAST(get_field(step, 'page_gap_us') AS DECIMAL(18, 0))), 0) AS gap_squares_us
     FROM steps
     GROUP BY client, http_user_agent, prefix, get_field(step, 'session'), minute
 ),
@@ -71,7 +73,9 @@ sessions AS (
            max(get_field(crowd, 'agents_of_client')) AS agents_of_client,
            first_value(get_field(crowd, 'prefix_asset_share')
                        ORDER BY get_field(crowd, 'prefix_pages') DESC, minute) AS prefix_asset_share,
-           sum(gaps) AS gaps, sum(gap_sum) AS gap_sum, sum(gap_squares) AS gap_squares
+           sum(gaps) AS gaps,
+           CAST(sum(gap_sum_us) AS DOUBLE) / 1e6 AS gap_sum,
+           CAST(sum(gap_squares_us) AS DOUBLE) / 1e12 AS gap_squares
     FROM crowded
     GROUP BY client, http_user_agent, prefix, session
 ),

@@ -238,22 +238,16 @@ pub fn judge_minutes(minutes: &[Minute], probes: &[Probe]) -> Result<Vec<Judged>
     let mut judged: Vec<Judged> = Vec::with_capacity(minutes.len());
     while judged.len() < minutes.len() {
         let from = judged.len();
-        let silent = |at: usize| {
-            let minute = &minutes[at];
-            minute.covered && !minute.maintenance && !minute.decides() && !probe_missed[at]
+        let silent = |at: &usize| {
+            let minute = &minutes[*at];
+            minute.covered && !minute.maintenance && !minute.decides() && !probe_missed[*at]
         };
-        let until = if silent(from) {
-            (from..minutes.len())
-                .find(|&at| !silent(at))
-                .unwrap_or(minutes.len())
-        } else {
-            from + 1
+        let silent_until = from + (from..minutes.len()).take_while(silent).count();
+        let silence = match silent_until > from {
+            true => history.silence(from, silent_until),
+            false => None,
         };
-        let silence = if silent(from) {
-            history.silence(from, until)
-        } else {
-            None
-        };
+        let until = silent_until.max(from + 1);
         for (at, &missed) in probe_missed.iter().enumerate().take(until).skip(from) {
             let one = judge_one(minutes, at, missed, silence);
             history.push(matches!(one.state, MinuteState::Up | MinuteState::Idle));
@@ -300,13 +294,13 @@ fn judge_one(
     }
 }
 
-// Only minutes that could be DOWN are looked at closely: trying every window costs nothing on the others.
+// Only minutes that could be DOWN are looked at: nobody asks who witnesses the others.
 fn call_witnesses(evidence: &mut MinuteEvidence, minutes: &[Minute], at: usize) {
-    let possible =
-        evidence.bad > 0 && 1.0 - good_fraction(evidence.good, evidence.bad) >= DOWN_SHARE;
-    let longest = if possible { NEAR_MINUTES } else { 0 };
+    if evidence.bad == 0 || 1.0 - good_fraction(evidence.good, evidence.bad) < DOWN_SHARE {
+        return;
+    }
     let windows =
-        (0..=longest).flat_map(|more| (0..=more).map(move |before| (before, more - before)));
+        (0..=NEAR_MINUTES).flat_map(|more| (0..=more).map(move |before| (before, more - before)));
     for (before, after) in windows {
         let (from, until) = (
             at.saturating_sub(before),

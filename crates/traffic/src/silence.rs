@@ -50,10 +50,15 @@ pub(crate) struct History<'minutes> {
 
 impl<'minutes> History<'minutes> {
     pub(crate) fn new(minutes: &'minutes [Minute]) -> Self {
+        let (mut visits, mut usable) = (Vec::new(), Vec::new());
+        visits.reserve_exact(minutes.len() + 1);
+        usable.reserve_exact(minutes.len() + 1);
+        visits.push(0);
+        usable.push(0);
         Self {
             minutes,
-            visits: vec![0],
-            usable: vec![0],
+            visits,
+            usable,
             dispersions: HashMap::new(),
         }
     }

@@ -12,53 +12,28 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array};
+use arrow::array::{AsArray, Float64Array};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
-use floodmark_traffic::Error;
 use floodmark_traffic::histogram::Histogram;
 
 use super::scalar::function;
-use super::sketch::{self, Sketch, failed};
-
-impl Sketch for Histogram {
-    fn read(bytes: &[u8]) -> Result<Self, Error> {
-        Self::decode(bytes)
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.merge(other);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.encode()
-    }
-}
+use super::sketch;
 
 pub(super) fn histogram_merge() -> AggregateUDF {
     sketch::merge::<Histogram>("histogram_merge")
 }
 
 pub(super) fn histogram_count() -> ScalarUDF {
-    let inputs = vec![DataType::BinaryView];
-    function("histogram_count", inputs, DataType::Int64, |values| {
-        let count = |histogram: &Histogram| i64::try_from(histogram.count()).unwrap_or(i64::MAX);
-        let counts = histograms(&values[0]).map(|histogram| Ok(count(&histogram?)));
-        let counts = counts.collect::<Result<Vec<i64>>>()?;
-        Ok(Arc::new(Int64Array::from(counts)))
-    })
+    sketch::count::<Histogram>("histogram_count")
 }
 
 pub(super) fn histogram_quantile() -> ScalarUDF {
     let inputs = vec![DataType::BinaryView, DataType::Float64];
     function("histogram_quantile", inputs, DataType::Float64, |values| {
         let shares = values[1].as_primitive::<Float64Type>();
-        let rows = histograms(&values[0]).zip(shares);
+        let rows = sketch::read::<Histogram>(&values[0]).zip(shares);
         let quantiles = rows.map(|(histogram, share)| match share {
             Some(share) if !(0.0..=1.0).contains(&share) => {
                 exec_err!(
@@ -69,12 +44,5 @@ pub(super) fn histogram_quantile() -> ScalarUDF {
             None => Ok(None),
         });
         Ok(Arc::new(quantiles.collect::<Result<Float64Array>>()?))
-    })
-}
-
-fn histograms(column: &ArrayRef) -> impl Iterator<Item = Result<Histogram>> {
-    column.as_binary_view().iter().map(|bytes| match bytes {
-        Some(bytes) => Histogram::decode(bytes).map_err(failed),
-        None => Ok(Histogram::default()),
     })
 }

@@ -18,12 +18,10 @@ pub(super) fn function(
     output: DataType,
     judge: impl Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    with_signature(
-        name,
-        Signature::exact(inputs, Volatility::Immutable),
-        output,
-        judge,
-    )
+    let signature = Signature::exact(inputs, Volatility::Immutable);
+    with_signature(name, signature, output, move |values| {
+        judge(&ColumnarValue::values_to_arrays(values)?)
+    })
 }
 
 /// A function that takes `count` arguments of any type, as times and structs come, and casts them by itself.
@@ -33,24 +31,29 @@ pub(super) fn function_of_any(
     output: DataType,
     judge: impl Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    with_signature(
-        name,
-        Signature::any(count, Volatility::Immutable),
-        output,
-        judge,
-    )
+    function_of_values(name, count, output, move |values| {
+        judge(&ColumnarValue::values_to_arrays(values)?)
+    })
+}
+
+/// The same of arguments as they come, where one value for all rows is worth telling from one for each.
+pub(super) fn function_of_values(
+    name: &str,
+    count: usize,
+    output: DataType,
+    judge: impl Fn(&[ColumnarValue]) -> Result<ArrayRef> + Send + Sync + 'static,
+) -> ScalarUDF {
+    let signature = Signature::any(count, Volatility::Immutable);
+    with_signature(name, signature, output, judge)
 }
 
 fn with_signature(
     name: &str,
     signature: Signature,
     output: DataType,
-    judge: impl Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync + 'static,
+    judge: impl Fn(&[ColumnarValue]) -> Result<ArrayRef> + Send + Sync + 'static,
 ) -> ScalarUDF {
-    let judge = move |values: &[ColumnarValue]| {
-        let arrays = ColumnarValue::values_to_arrays(values)?;
-        Ok(ColumnarValue::Array(judge(&arrays)?))
-    };
+    let judge = move |values: &[ColumnarValue]| Ok(ColumnarValue::Array(judge(values)?));
     ScalarUDF::from(SimpleScalarUDF::new_with_signature(
         name,
         signature,

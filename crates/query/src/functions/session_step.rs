@@ -2,7 +2,7 @@
 //!
 //! TIMESTAMP, BOOLEAN, TEXT -> STRUCT:
 //! - `session`: from 0; a new one after a pause of `floodmark_traffic::session::IDLE_S` seconds;
-//! - `page_gap_s`: seconds since the session's page before; NULL for an asset and for the first page;
+//! - `page_gap_us`: microseconds since the session's page before; NULL for an asset and for the first page;
 //! - `new_path`: whether the session asks for this path for the first time;
 //! - `like_a_clock`: whether all of the visitor's requests are for one page, at the rhythm of a probe
 //!   ([`floodmark_traffic::probe::Probe::learned`]); the same in each row.
@@ -19,8 +19,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBuilder, Float64Builder, Int64Builder, StringViewArray,
-    StructArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, BooleanBuilder, Int64Builder, StringViewArray, StructArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::Result;
@@ -40,7 +40,7 @@ pub(super) fn session_step() -> WindowUDF {
 fn output() -> Fields {
     Fields::from(vec![
         Field::new("session", DataType::Int64, false),
-        Field::new("page_gap_s", DataType::Float64, true),
+        Field::new("page_gap_us", DataType::Int64, true),
         Field::new("new_path", DataType::Boolean, false),
         Field::new("like_a_clock", DataType::Boolean, false),
     ])
@@ -49,7 +49,7 @@ fn output() -> Fields {
 fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let (times, assets, paths) = (micros(&values[0])?, flags(&values[1])?, texts(&values[2])?);
     let mut sessions = Int64Builder::with_capacity(times.len());
-    let mut gaps = Float64Builder::with_capacity(times.len());
+    let mut gaps = Int64Builder::with_capacity(times.len());
     let mut new_paths = BooleanBuilder::with_capacity(times.len());
     let mut session = 0;
     let mut session_paths: HashSet<Option<&str>> = HashSet::new();
@@ -66,7 +66,7 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
         gaps.append_option(
             page_before
                 .filter(|_| is_page)
-                .map(|page_before| seconds(time - page_before)),
+                .map(|page_before| time - page_before),
         );
         new_paths.append_value(session_paths.insert(path));
         before = Some(time);
@@ -106,18 +106,10 @@ fn like_a_clock(
         .is_some()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gap within a session is far below 2^53 microseconds"
-)]
-fn seconds(micros: i64) -> f64 {
-    micros as f64 / SECOND_US as f64
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::AsArray;
-    use arrow::datatypes::{Float64Type, Int64Type};
+    use arrow::datatypes::Int64Type;
 
     use super::*;
 
@@ -144,12 +136,9 @@ mod tests {
             steps.column(0).as_primitive::<Int64Type>().values(),
             &[0, 0, 0, 0, 1]
         );
-        let gaps: Vec<Option<f64>> = steps
-            .column(1)
-            .as_primitive::<Float64Type>()
-            .iter()
-            .collect();
-        assert_eq!(gaps, [None, None, Some(10.0), Some(1_799.0), None]);
+        let gaps: Vec<Option<i64>> = steps.column(1).as_primitive::<Int64Type>().iter().collect();
+        let [ten, long] = [10, 1_799].map(|seconds| Some(seconds * SECOND_US));
+        assert_eq!(gaps, [None, None, ten, long, None]);
         let new: Vec<Option<bool>> = steps.column(2).as_boolean().iter().collect();
         assert_eq!(
             new,
