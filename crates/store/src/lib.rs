@@ -20,6 +20,7 @@ mod location;
 mod minutes;
 mod part;
 mod part_file;
+mod plain_footer;
 mod positions;
 #[cfg(feature = "s3")]
 mod s3;

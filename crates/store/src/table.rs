@@ -27,6 +27,7 @@ use crate::Error;
 use crate::day::Day;
 use crate::location::FileStore;
 use crate::part::Summary;
+use crate::plain_footer::PlainFooters;
 
 /// Files of a query, counted over all its scans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -296,7 +297,7 @@ impl LakeTable {
         );
         let mut source = ParquetSource::new(table_schema)
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(reader));
+            .with_parquet_file_reader_factory(Arc::new(PlainFooters(reader)));
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
         }
