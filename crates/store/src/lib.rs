@@ -30,8 +30,8 @@ mod text_chunk;
 use std::path::PathBuf;
 
 pub use care::{
-    Cleaned, CompactOptions, Compacted, Expiry, OnClean, Overview, Problem, SourceRead, Verified,
-    WhichDays, verify,
+    Cleaned, CompactOptions, Compacted, Expiry, FilesVerified, OnClean, Overview, Problem,
+    SourceRead, Verified, WhichDays, verify,
 };
 pub use lake::Lake;
 pub use load::LoadOptions;

@@ -9,13 +9,14 @@
 //! ([`Lake::count_minutes`]) and by every reader ([`MinutesTable`]). A commit is refused unless it is built on the version that its offsets were
 //! read from, so that nothing is counted twice.
 
+mod compare;
 mod files;
 mod merge;
 mod rebuild;
 mod table;
 mod uncounted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use buoyant_kernel::engine::arrow_conversion::TryIntoKernel;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -33,13 +34,14 @@ use crate::{Error, Lake};
 use files::MonthFiles;
 use uncounted::Uncounted;
 
+pub(crate) use compare::Compared;
 pub use rebuild::{Rebuilt, Refusal};
 pub use table::MinutesTable;
 
 /// The partition column: the first day of the month.
 pub(crate) const MONTH: &str = "month";
 /// The column of their times.
-const MINUTE: &str = "minute";
+pub(crate) const MINUTE: &str = "minute";
 
 /// Offsets of sources, by their ids.
 pub(crate) type Offsets = BTreeMap<String, u64>;
@@ -57,11 +59,10 @@ impl Lake {
     ///
     /// The tables' state cannot be read.
     pub async fn minutes(&self) -> Result<MinutesTable, Error> {
-        let uncounted = match self.ahead()? {
-            ahead if ahead.is_empty() => None,
-            ahead => Some(Uncounted::new(self.lines().await?, ahead)),
-        };
-        Ok(MinutesTable::new(self.counted().await?, uncounted))
+        Ok(MinutesTable::new(
+            self.counted().await?,
+            self.uncounted().await?,
+        ))
     }
 
     /// Counts the lines that are ahead of the table of minutes, in one commit. `threads` read them.
@@ -169,6 +170,14 @@ impl Lake {
         Ok(Some(table))
     }
 
+    /// The lines that are ahead of them, if any.
+    async fn uncounted(&self) -> Result<Option<Uncounted>, Error> {
+        match self.ahead()? {
+            ahead if ahead.is_empty() => Ok(None),
+            ahead => Ok(Some(Uncounted::new(self.lines().await?, ahead))),
+        }
+    }
+
     /// Where the sources begin whose lines are ahead of the minutes: the offset up to which they are counted.
     fn ahead(&self) -> Result<Offsets, Error> {
         let counted = self.counted_to()?;
@@ -180,6 +189,19 @@ impl Lake {
             }
         }
         Ok(ahead)
+    }
+
+    /// The sources whose lines are not counted as far as they are read: how far they are read, and how far counted.
+    pub(crate) fn counted_otherwise(&self) -> Result<Vec<(String, u64, u64)>, Error> {
+        let read_to = self.read_to()?;
+        let counted_to = self.counted_to()?;
+        let of = |offsets: &Offsets, id: &str| offsets.get(id).copied().unwrap_or_default();
+        let ids: BTreeSet<&String> = read_to.keys().chain(counted_to.keys()).collect();
+        let sources = ids.into_iter();
+        let sources = sources.map(|id| (id.clone(), of(&read_to, id), of(&counted_to, id)));
+        Ok(sources
+            .filter(|(_, read, counted)| read != counted)
+            .collect())
     }
 
     /// How far the lines of each source are counted.

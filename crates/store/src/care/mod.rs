@@ -19,4 +19,4 @@ pub use compact::{CompactOptions, Compacted, WhichDays};
 pub use expire::Expiry;
 pub use overview::{Overview, SourceRead};
 pub(crate) use verify::damaged_commit;
-pub use verify::{Problem, Verified, verify};
+pub use verify::{FilesVerified, Problem, Verified, verify};
