@@ -36,7 +36,7 @@ pub use care::{
 pub use lake::Lake;
 pub use load::LoadOptions;
 pub use location::Location;
-pub use minutes::{MinutesTable, Rebuilt, Refusal};
+pub use minutes::{Merged, MinutesTable, Rebuilt, Refusal};
 #[cfg(feature = "s3")]
 pub use s3::{S3Location, S3Options};
 pub use table::{FilesScanned, LakeTable};

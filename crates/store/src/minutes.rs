@@ -35,6 +35,7 @@ use files::MonthFiles;
 use uncounted::Uncounted;
 
 pub(crate) use compare::Compared;
+pub use merge::Merged;
 pub use rebuild::{Rebuilt, Refusal};
 pub use table::MinutesTable;
 
@@ -114,7 +115,7 @@ impl Lake {
                 break;
             }
             if self.commit_minutes(&files, to).await? {
-                return self.merge_minutes(&files, threads).await;
+                return Ok(());
             }
         }
         destination.discard(&files).await;

@@ -22,7 +22,11 @@ pub(crate) async fn lake(plan: &Plan, command: &LakeCommand) -> Result<Outcome> 
         LakeCommand::Verify => verified(plan).await,
         LakeCommand::Compact => {
             let mut lake = writable(plan).await?;
-            let text = compact(&mut lake, &CompactOptions::default()).await?;
+            let options = CompactOptions {
+                threads: plan.threads,
+                ..CompactOptions::default()
+            };
+            let text = compact(&mut lake, &options).await?;
             out::print(match text.as_str() {
                 "" => "no day has small files to put together\n",
                 text => text,
@@ -58,7 +62,7 @@ fn no_lake(plan: &Plan) -> anyhow::Error {
 /// Puts small files together and deletes what nothing needs; gives what was done, if anything was.
 pub(crate) async fn compact(lake: &mut Lake, options: &CompactOptions) -> Result<String> {
     let done = lake.compact(options, now_ms()).await?;
-    if done.days == 0 && options.days == WhichDays::Crowded {
+    if !done.is_any() && options.days == WhichDays::Crowded {
         return Ok(String::new());
     }
     let cleaned = lake.clean(now_ms(), OnClean::Delete).await?;
@@ -66,18 +70,32 @@ pub(crate) async fn compact(lake: &mut Lake, options: &CompactOptions) -> Result
 }
 
 fn compacted(done: &Compacted) -> String {
-    if done.days == 0 {
-        return String::new();
+    let mut text = String::new();
+    if done.days > 0 {
+        text += &format!(
+            "put together {} of {}, {}, as {} of {}; {} as before\n",
+            counted(done.files_before, "file"),
+            counted(done.days, "day"),
+            counted(done.bytes_before, "byte"),
+            counted(done.files_after, "file"),
+            counted(done.bytes_after, "byte"),
+            counted(done.rows, "row"),
+        );
     }
-    format!(
-        "put together {} of {}, {}, as {} of {}; {} as before\n",
-        counted(done.files_before, "file"),
-        counted(done.days, "day"),
-        counted(done.bytes_before, "byte"),
-        counted(done.files_after, "file"),
-        counted(done.bytes_after, "byte"),
-        counted(done.rows, "row"),
-    )
+    let merged = &done.minutes;
+    if merged.months > 0 {
+        text += &format!(
+            "merged {} of minutes of {}, {}, as {} of {}; {} as {}\n",
+            counted(merged.files_before, "file"),
+            counted(merged.months, "month"),
+            counted(merged.bytes_before, "byte"),
+            counted(merged.files_after, "file"),
+            counted(merged.bytes_after, "byte"),
+            counted(merged.rows_before, "row"),
+            number(merged.rows_after),
+        );
+    }
+    text
 }
 
 fn deleted(cleaned: &Cleaned, on_clean: OnClean) -> String {
