@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::UNIX_EPOCH;
@@ -10,7 +10,9 @@ use std::time::UNIX_EPOCH;
 use floodmark_format::CompiledFormat;
 use floodmark_ingest::{Intake, LineSchema, LogSettings, Secrets, Tally, TextAs, Trust};
 use floodmark_source::{BlockOptions, DiscoverOptions, Feed, discover, plan};
-use floodmark_store::{Cleaned, CompactOptions, Compacted, Error, Lake, LoadOptions, OnClean};
+use floodmark_store::{
+    Cleaned, CompactOptions, Compacted, Error, Lake, LoadOptions, OnClean, WhichDays,
+};
 
 use crate::command::{Place, Run, combined, end, signal, wait_for};
 use crate::lake::{adds, agrees_with_another_reader, files, rows};
@@ -26,7 +28,19 @@ fn lines_folder(place: &Place) -> PathBuf {
 }
 
 fn parquet_files(place: &Place) -> Vec<PathBuf> {
-    files(&lines_folder(place), ".parquet")
+    parquet_files_in(&lines_folder(place))
+}
+
+fn minutes_folder(place: &Place) -> PathBuf {
+    lake_folder(place).join("minutes")
+}
+
+fn minute_files(place: &Place) -> Vec<PathBuf> {
+    parquet_files_in(&minutes_folder(place))
+}
+
+fn parquet_files_in(table: &Path) -> Vec<PathBuf> {
+    files(table, ".parquet")
         .into_iter()
         .filter(|path| !path.to_str().unwrap().contains("_delta_log"))
         .collect()
@@ -103,7 +117,7 @@ fn compaction_keeps_every_value() {
     assert!(
         compacted.starts_with("put together 4 files of 1 day, ")
             && compacted.contains(" as 1 file of ")
-            && compacted.ends_with("; 2,201 rows as before\n"),
+            && compacted.contains("; 2,201 rows as before\nmerged 4 files of minutes of 1 month, "),
         "{compacted}"
     );
     assert!(table(&place) == before);
@@ -121,7 +135,10 @@ fn a_day_of_many_small_files_is_compacted_by_ingest() {
     place.write("access.log", combined(0, 190));
     let run = adds(&place, &["access.log"], 10);
     assert!(
-        run.stderr.contains("put together 19 files of 1 day, "),
+        run.stderr.contains("put together 19 files of 1 day, ")
+            && run
+                .stderr
+                .contains("merged 19 files of minutes of 1 month, "),
         "{run:#?}"
     );
     let info = place.floodmark(&["lake", "info"]).done();
@@ -259,11 +276,13 @@ async fn bytes_go_a_day_after_their_rows_and_orphans_after_a_week() {
     assert_eq!(cleaned.unwrap(), Cleaned::default());
     assert_eq!(parquet_files(&place).len(), 5);
     let counted = lake.clean(now_ms + 25 * HOUR_MS, OnClean::Count).await;
-    assert_eq!(counted.unwrap().files, 3);
+    assert_eq!(counted.unwrap().files, 6, "of lines and of minutes");
     assert_eq!(parquet_files(&place).len(), 5);
+    assert_eq!(minute_files(&place).len(), 4);
     let cleaned = lake.clean(now_ms + 25 * HOUR_MS, OnClean::Delete).await;
-    assert_eq!(cleaned.unwrap().files, 3);
+    assert_eq!(cleaned.unwrap().files, 6);
     assert_eq!(parquet_files(&place).len(), 2);
+    assert_eq!(minute_files(&place).len(), 1);
     assert_eq!(rows(&place), 300);
     let cleaned = lake.clean(now_ms + 8 * 24 * HOUR_MS, OnClean::Delete).await;
     assert_eq!(cleaned.unwrap().files, 1);
@@ -280,7 +299,7 @@ async fn a_log_that_was_shortened_says_the_same() {
     let lake = open(&place).await;
     let later_ms = written_ms(&newest) + 31 * 24 * HOUR_MS;
     let cleaned = lake.clean(later_ms, OnClean::Delete).await.unwrap();
-    assert_eq!(cleaned.log_files, 4);
+    assert_eq!(cleaned.log_files, 8, "of lines and of minutes");
     assert_eq!(commits(), [newest]);
     assert!(table(&place) == before);
     is_clean(&place);
@@ -391,8 +410,52 @@ fn old_days_go_whole_and_are_not_read_again() {
     is_clean(&place);
     expire(&["2026-11-05"]);
     assert_eq!(rows(&place), 1_010);
-    is_clean(&place);
+    let verified = is_clean(&place);
+    let said = "; those of 1 day are what counting its lines gives; lines of 3 days have expired\n";
+    assert!(verified.stdout.contains(said), "{verified:#?}");
     agrees_with_another_reader(&place);
+}
+
+#[test]
+fn a_day_with_a_damaged_file_stays_when_others_go() {
+    let place = Place::new();
+    let log = combined(0, 3 * 86_400 + 1_000);
+    place.write("access.log", &log);
+    assert_eq!(place.floodmark(&["ingest", "access.log"]).code, 0);
+    let file = parquet_files(&place).into_iter();
+    let mut of_day = file.filter(|path| path.to_str().unwrap().contains("date=2026-11-03"));
+    let file = of_day.next().unwrap();
+    change(&file, |bytes| bytes[1_000] ^= 1);
+    let expire = ["lake", "expire", "--lines", "2026-11-05"];
+    let run = place.floodmark(&expire);
+    assert_eq!(run.code, 2, "{run:#?}");
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let said = format!(
+        "warning: 2026-11-03 stays: `date=2026-11-03/{name}` is damaged: found other bytes (SHA-256 "
+    );
+    assert!(
+        run.stderr.contains(&said)
+            && run
+                .stderr
+                .ends_with(")\nhint: `floodmark lake verify` tells what is, and what to do\n"),
+        "expected `{said}`: {run:#?}"
+    );
+    assert!(
+        run.stdout
+            .starts_with("       went  172,800 rows in 2 files of "),
+        "{run:#?}"
+    );
+    assert_eq!(rows(&place), 86_400 + 1_000);
+    // Nothing else is old; and with the file as it was, its day goes as well.
+    let run = place.floodmark(&expire);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(run.stdout.starts_with("       went  nothing\n"), "{run:#?}");
+    change(&file, |bytes| bytes[1_000] ^= 1);
+    is_clean(&place);
+    assert_eq!(place.floodmark(&expire).code, 0);
+    assert_eq!(rows(&place), 1_000);
+    is_clean(&place);
+    adds(&place, &["access.log"], 0);
 }
 
 #[test]
@@ -529,8 +592,7 @@ fn a_short_an_empty_and_a_missing_file_are_found() {
 
 #[test]
 fn a_broken_commit_is_found() {
-    let name =
-        "`_delta_log/00000000000000000002.json`: expected a commit, one JSON action a line, found ";
+    let name = "`lines/_delta_log/00000000000000000002.json`: expected a commit, one JSON action a line, found ";
     finds(
         |place| change(&commit(place, 2), Vec::clear),
         &[&format!("{name}no bytes\n")],
@@ -550,7 +612,7 @@ fn a_broken_commit_is_found() {
     );
     finds(
         |place| fs::remove_file(commit(place, 1)).unwrap(),
-        &["expected a commit of version 1, found none\n"],
+        &["`lines/_delta_log`: expected a commit of version 1, found none\n"],
     );
     // Cut between two actions: the rows are there, and what was read of their source is not.
     finds(
@@ -583,7 +645,7 @@ fn a_broken_checkpoint_is_found() {
             let path = checkpoint(place).with_file_name("_last_checkpoint");
             fs::write(path, r#"{"version":99,"size":1}"#).unwrap();
         },
-        &["`_delta_log/_last_checkpoint`: expected the version of a checkpoint, found 99"],
+        &["`lines/_delta_log/_last_checkpoint`: expected the version of a checkpoint, found 99"],
     );
 }
 
@@ -646,6 +708,233 @@ fn a_wrong_count_of_rows_is_found() {
 }
 
 #[test]
+fn a_damaged_file_of_minutes_is_found() {
+    let path = |place: &Place| minute_files(place).into_iter().min().unwrap();
+    let hint = "\nhint: `floodmark lake rebuild` counts its days anew from their lines; ";
+    finds(
+        |place| change(&path(place), |bytes| bytes[200] ^= 1),
+        &[
+            "`minutes/month=2026-11-01/part-",
+            "expected bytes with the SHA-256 ",
+            hint,
+        ],
+    );
+    finds(
+        |place| change(&path(place), |bytes| bytes.truncate(300)),
+        &[" bytes, found 300\n", hint],
+    );
+    finds(
+        |place| fs::remove_file(path(place)).unwrap(),
+        &[" bytes, found none\n", hint],
+    );
+    finds(
+        |place| {
+            let commit = minutes_folder(place).join(format!("_delta_log/{:020}.json", 2));
+            change(&commit, |bytes| bytes.truncate(100));
+        },
+        &[
+            "`minutes/_delta_log/00000000000000000002.json`: expected a commit, ",
+            "if there is none, move the folder `minutes` away: the next ingest counts anew",
+        ],
+    );
+}
+
+#[test]
+fn a_damaged_file_of_minutes_is_counted_anew() {
+    for harm in [
+        |path: &PathBuf| change(path, |bytes| bytes[200] ^= 1),
+        |path: &PathBuf| change(path, |bytes| bytes.truncate(300)),
+        |path: &PathBuf| fs::remove_file(path).unwrap(),
+    ] {
+        // Of two days, in two files.
+        let place = Place::new();
+        place.write("access.log", combined(86_000, 1_000));
+        adds(&place, &["access.log"], 1_000);
+        place.write("access.log", combined(86_000, 2_000));
+        adds(&place, &["access.log"], 1_000);
+        let sums = |place: &Place| {
+            let sums = "select count(*), sum(total), sum(bytes), hll_count(hll_merge(clients)) from minutes";
+            place.floodmark(&["sql", "-q", "-o", "csv", sums])
+        };
+        minute_files(&place).iter().for_each(harm);
+        assert_eq!(place.floodmark(&["lake", "verify"]).code, 2);
+        // A day alone cannot be: the files have minutes of the other.
+        let run = place.floodmark(&["lake", "rebuild", "2026-11-03"]);
+        assert_eq!(run.code, 0, "{run:#?}");
+        assert!(run.stderr.ends_with("2 days rebuilt\n"), "{run:#?}");
+        is_clean(&place);
+        let again = Place::new();
+        again.write("access.log", combined(86_000, 2_000));
+        adds(&again, &["access.log"], 2_000);
+        assert_eq!(sums(&place).done(), sums(&again).done());
+    }
+}
+
+#[test]
+fn a_damaged_file_with_minutes_of_an_expired_day_stays() {
+    let place = Place::new();
+    place.write("access.log", combined(86_000, 2_000));
+    adds(&place, &["access.log"], 2_000);
+    let expire = ["lake", "expire", "--lines", "2026-11-03"];
+    assert_eq!(place.floodmark(&expire).code, 0);
+    let file = minute_files(&place).remove(0);
+    change(&file, |bytes| bytes[200] ^= 1);
+    for command in [&["lake", "rebuild"][..], &["lake", "rebuild", "2026-11-03"]] {
+        let run = place.floodmark(command);
+        assert_eq!(run.code, 2, "{run:#?}");
+        let said = "warning: 2026-11-03: its minutes stay as they are, since some are in a damaged file, beside those of days whose lines have expired; bring it back from a copy of the lake\n0 days rebuilt\n";
+        assert!(run.stderr.ends_with(said), "{run:#?}");
+    }
+    change(&file, |bytes| bytes[200] ^= 1);
+    is_clean(&place);
+}
+
+/// Adds the file of a commit of minutes once more.
+fn count_twice(place: &Place) {
+    let folder = minutes_folder(place);
+    let commit = |version: u64| folder.join(format!("_delta_log/{version:020}.json"));
+    let text = fs::read_to_string(commit(2)).unwrap();
+    let add = text.lines().find(|line| line.contains("\"add\"")).unwrap();
+    let mut action: serde_json::Value = serde_json::from_str(add).unwrap();
+    let path = action["add"]["path"].as_str().unwrap().to_owned();
+    let copy = path.replace("part-", "part-again-");
+    fs::copy(folder.join(&path), folder.join(&copy)).unwrap();
+    action["add"]["path"] = copy.into();
+    fs::write(commit(3), format!("{action}\n")).unwrap();
+}
+
+#[test]
+fn minutes_that_count_too_much_or_too_little_are_found() {
+    finds(
+        count_twice,
+        &[
+            "`minutes` of 2026-11-02: expected a sum of `total` of 2000, as counted from its lines, found 3000\nhint: this should not happen",
+        ],
+    );
+    // Its lines are read, and said to be counted.
+    let lost = |place: &Place| {
+        let commit = minutes_folder(place).join(format!("_delta_log/{:020}.json", 2));
+        let text = fs::read_to_string(&commit).unwrap();
+        let actions = text.lines().filter(|line| !line.contains("\"add\""));
+        let actions: Vec<&str> = actions.collect();
+        fs::write(&commit, actions.join("\n")).unwrap();
+    };
+    finds(
+        lost,
+        &[
+            "expected a sum of `total` of 2000, as counted from its lines, found 1000\nhint: `floodmark lake rebuild 2026-11-02` counts them anew\n",
+        ],
+    );
+    let place = of_files(2, 1_000);
+    lost(&place);
+    assert_eq!(place.floodmark(&["lake", "rebuild", "2026-11-02"]).code, 0);
+    is_clean(&place);
+}
+
+#[test]
+fn minutes_of_lines_that_are_not_there_are_found() {
+    finds(
+        |place| fs::remove_file(commit(place, 2)).unwrap(),
+        &[
+            "expected minutes that count it up to byte ",
+            "expected a sum of `total` of 1000, as counted from its lines, found 2000\n",
+        ],
+    );
+}
+
+#[test]
+fn lines_that_are_not_counted_yet_are_no_problem() {
+    let place = of_files(2, 1_000);
+    let commit = minutes_folder(&place).join(format!("_delta_log/{:020}.json", 2));
+    fs::remove_file(commit).unwrap();
+    let verified = is_clean(&place);
+    let bytes = combined(1_000, 1_000).len();
+    assert!(
+        verified.stdout.contains(&format!(
+            "; {} bytes of sources are not counted yet, which the next ingest does",
+            number(bytes as u64)
+        )),
+        "{verified:#?}"
+    );
+    // In a lake that has no table of them none are.
+    fs::remove_dir_all(minutes_folder(&place)).unwrap();
+    let verified = is_clean(&place);
+    assert!(
+        verified.stdout.contains(" are not counted yet"),
+        "{verified:#?}"
+    );
+    adds(&place, &["access.log"], 0);
+    let verified = is_clean(&place);
+    assert!(
+        !verified.stdout.contains(" are not counted yet"),
+        "{verified:#?}"
+    );
+}
+
+/// With commas, as it is shown.
+fn number(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", self::number(number / 1_000), number % 1_000),
+    }
+}
+
+#[test]
+fn a_lake_is_verified_the_same_by_any_number_of_threads() {
+    let place = of_files(6, 500);
+    change(&parquet_file(&place), |bytes| bytes[500] ^= 1);
+    count_twice(&place);
+    let verify = |threads: &str| place.floodmark(&["lake", "verify", "--threads", threads]);
+    let one = verify("1");
+    assert_eq!(one.code, 2, "{one:#?}");
+    for threads in ["2", "5"] {
+        assert_eq!(verify(threads).stdout, one.stdout);
+    }
+}
+
+/// Days, each with a run in which a log grew by a minute.
+const GROWN: usize = 60;
+/// Files of a table, and commits in its log, at most. Deleted are files after a day and commits after thirty, each time small files are put
+/// together.
+const KEPT_MAX: usize = 45;
+
+#[tokio::test]
+async fn files_and_commits_stay_few_however_often_a_minute_is_added() {
+    let place = Place::new();
+    place.write("access.log", combined(0, 60));
+    adds(&place, &["access.log"], 60);
+    let mut now_ms = written_ms(&place.path("access.log"));
+    let options = CompactOptions {
+        days: WhichDays::Crowded,
+        ..CompactOptions::default()
+    };
+    let mut most = [0; 4];
+    for minutes in 2..=GROWN {
+        place.write("access.log", combined(0, 60 * minutes));
+        let mut lake = open(&place).await;
+        let intake = planned(&place, &lake, LineSchema::new([]));
+        assert_eq!(load(&mut lake, &intake).await.unwrap().requests, 60);
+        // As an ingest ends.
+        now_ms += 24 * HOUR_MS;
+        if lake.compact(&options, now_ms).await.unwrap().is_any() {
+            lake.clean(now_ms, OnClean::Delete).await.unwrap();
+        }
+        let commits = |table: PathBuf| files(&table.join("_delta_log"), ".json").len();
+        let counts = [
+            parquet_files(&place).len(),
+            minute_files(&place).len(),
+            commits(lines_folder(&place)),
+            commits(minutes_folder(&place)),
+        ];
+        most = std::array::from_fn(|at| most[at].max(counts[at]));
+    }
+    assert!(most.into_iter().all(|most| most <= KEPT_MAX), "{most:?}");
+    assert_eq!(rows(&place), 60 * GROWN);
+    is_clean(&place);
+    agrees_with_another_reader(&place);
+}
+
+#[test]
 fn a_damaged_file_is_neither_compacted_nor_hidden() {
     let place = of_files(2, 1_000);
     change(&parquet_file(&place), |bytes| bytes[1_000] ^= 1);
@@ -659,6 +948,20 @@ fn a_damaged_file_is_neither_compacted_nor_hidden() {
     );
     assert_eq!(parquet_files(&place).len(), 2);
     assert_eq!(place.floodmark(&["lake", "verify"]).code, 2);
+    // Nor one of minutes.
+    let place = of_files(2, 1_000);
+    let file = minute_files(&place).into_iter().min().unwrap();
+    change(&file, |bytes| bytes[200] ^= 1);
+    let run = place.floodmark(&["lake", "compact"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(
+        run.stderr.contains("error: `month=2026-11-01/part-")
+            && run
+                .stderr
+                .contains("` is damaged: found other bytes (SHA-256 "),
+        "{run:#?}"
+    );
+    assert_eq!(minute_files(&place).len(), 2);
 }
 
 #[test]

@@ -221,6 +221,31 @@ fn another_reader_adds_up_the_same() {
     );
     let ours = ours.lines().nth(1).unwrap().replace(',', " ");
     assert_eq!(theirs.trim(), format!("{ours} 1"));
+    // And of files that were merged, in a lake that has expired.
+    for lines in [11_000, 12_000] {
+        place.write(
+            "access.log",
+            [
+                &evening(0, 10_000)[..],
+                probe.as_bytes(),
+                &evening(10_000, lines - 10_000),
+            ]
+            .concat(),
+        );
+        ingest(&place, "access.log");
+    }
+    assert_eq!(place.floodmark(&["lake", "compact"]).code, 0);
+    let expire = ["lake", "expire", "--lines", "2026-11-03"];
+    assert_eq!(place.floodmark(&expire).code, 0);
+    let theirs = python(&place, READER, &[minutes.to_str().unwrap()]);
+    let ours = asked(
+        &place,
+        &[],
+        "select count(*), sum(total), sum(bytes) from minutes",
+    );
+    let ours = ours.lines().nth(1).unwrap().replace(',', " ");
+    assert_eq!(theirs.trim(), format!("{ours} 1"));
+    assert!(ours.contains(" 12001 "), "{ours}");
 }
 
 #[test]

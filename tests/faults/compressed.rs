@@ -10,7 +10,7 @@ use floodmark_source::{
     BlockOptions, DiscoverOptions, Feed, KnownSource, LastLine, Piece, discover, plan,
 };
 
-use super::Truth;
+use super::{Truth, is_whole};
 use crate::bad_input::{MEMORY_MAX_KIB, memory_peak};
 use crate::command::{Place, combined, end, wait_for};
 
@@ -105,6 +105,7 @@ fn explode(part: &[u8]) -> String {
     let run = end(child);
     assert_eq!(run.code, 0, "{run:#?}");
     assert!(peak > 0 && peak < MEMORY_MAX_KIB, "{peak} KiB");
+    is_whole(&place, &[]);
     run.stderr
 }
 

@@ -38,6 +38,7 @@ fn check_full(option: &str, step: usize, least: usize) {
         let run = place.floodmark(INGEST);
         if run.code == 0 {
             assert!(size > least, "{option}={size} is enough");
+            truth.check(&place, LAKE);
             return;
         }
         failed(&run, "no space left on device");
@@ -94,6 +95,7 @@ fn a_sync_that_fails_is_not_tried_again() {
         let run = straced(&place, &["-y", "--trace=fsync", &inject], INGEST);
         if run.code == 0 {
             assert!(nth > 8, "only {} syncs", nth - 1);
+            truth.check(&place, LAKE);
             return;
         }
         failed(&run, "input/output error");

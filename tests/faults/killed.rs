@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::{Truth, after, count, straced};
+use super::{Truth, UNCOUNTED, after, count, is_whole, straced};
 use crate::command::{Place, combined, end, signal};
 
 const LINES: usize = 100;
@@ -149,6 +149,19 @@ fn at_each_rename_of_a_checkpoint() {
     }
 }
 
+#[test]
+fn between_the_commits_of_lines_and_of_minutes() {
+    let start = Start::new(Before::Lake);
+    // Each table gets its commit by a link: the second one names the minutes of lines that are in the lake by then.
+    let place = start.place();
+    let options = ["-f", "--trace=linkat", "--inject=linkat:signal=KILL:when=2"];
+    let run = straced(&place, &options, INGEST);
+    assert_eq!(run.code, -1, "{run:#?}");
+    let verified = is_whole(&place, &[]);
+    assert!(verified.stdout.contains(UNCOUNTED), "{verified:#?}");
+    start.truth.converges(&place, &["access.log"], &[]);
+}
+
 /// Bytes of a file to the next point at which a process is killed: the unit of `ulimit -f`.
 const LIMIT_BYTES: usize = 512;
 
@@ -204,6 +217,7 @@ fn at_random_moments() {
         thread::park_timeout(Duration::from_micros((dice >> 33) % LIFE_MAX_US));
         signal("KILL", child.id());
         met += usize::from(end(child).code == -1);
+        is_whole(&place, &[]);
         let now = count(&place, &[]);
         assert!(
             now == in_lake || now == lines,

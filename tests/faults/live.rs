@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::Stdio;
 use std::thread;
 
-use super::{Truth, after, count};
-use crate::command::{Place, combined, end, wait_for};
+use super::{Truth, after, count, is_whole};
+use crate::command::{Place, Run, combined, end, signal, wait_for};
 
 #[test]
 fn a_log_that_grows_while_it_is_read() {
@@ -63,6 +63,47 @@ fn a_log_that_shrinks_while_it_is_read() {
     place.write("access.log", [cut, b"\n", &combined(LINES, 10)].concat());
     assert_eq!(place.floodmark(&["ingest", "-q", "access.log"]).code, 0);
     assert_eq!(count(&place, &[]), lines + 10);
+    is_whole(&place, &[]);
+}
+
+/// Sends a signal to an ingest that has begun to write rows; gives what it did and how many lines it committed. The next one adds the others.
+#[track_caller]
+fn signalled(name: &str) -> (Run, usize) {
+    // Two days, some 30 MB.
+    const LINES: usize = 2 * 86_400;
+    let place = Place::new();
+    let log = combined(0, LINES);
+    place.write("access.log", &log);
+    let day = place.path("home/data/floodmark/lake/lines/date=2026-11-02");
+    let child = place
+        .command(&["ingest", "--threads", "1", "access.log"])
+        .spawn()
+        .unwrap();
+    wait_for("first rows", || day.exists().then_some(()));
+    signal(name, child.id());
+    let run = end(child);
+    let committed = count(&place, &[]);
+    assert!(committed < LINES, "it was over too early: {run:#?}");
+    is_whole(&place, &[]);
+    Truth::of(&[("access.log", &log)]).converges(&place, &["access.log"], &[]);
+    (run, committed)
+}
+
+#[test]
+fn sigterm_and_sigint_commit_what_is_whole() {
+    for name in ["TERM", "INT"] {
+        let (run, committed) = signalled(name);
+        assert_eq!(run.code, 2, "{run:#?}");
+        let said = "warning: stopped by a signal; run it again to go on from here\n";
+        assert!(run.stderr.ends_with(said), "{run:#?}");
+        assert!(committed > 0, "{run:#?}");
+    }
+}
+
+#[test]
+fn sighup_ends_it_as_a_kill_does() {
+    let (run, committed) = signalled("HUP");
+    assert_eq!((run.code, committed), (-1, 0), "{run:#?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{count, straced};
+use super::{count, is_whole, straced};
 use crate::command::Place;
 
 /// Logs that have lain there for a while: a file that changed a moment ago is not remembered.
@@ -42,4 +42,6 @@ fn a_second_run_reads_the_ends_of_files_alone() {
     let other = ["ingest", "-q", "--lake", "other", LOGS];
     assert_eq!(place.floodmark(&other).code, 0);
     assert_eq!(count(&place, &["--lake", "other"]), rows);
+    is_whole(&place, &[]);
+    is_whole(&place, &["--lake", "other"]);
 }

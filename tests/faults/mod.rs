@@ -1,22 +1,23 @@
 //! Faults: whatever goes wrong, the rows are whole commits, and after a second, undisturbed ingest they are those of an
-//! undisturbed one: each line of the log once.
+//! undisturbed one: each line of the log once, and `lake verify` finds nothing wrong, with its minutes neither.
 //!
 //! | fault | test |
 //! |---|---|
 //! | killed at each sync, name and write | `killed` |
 //! | killed at any byte of a file | `killed` |
+//! | killed between the commits of lines and of minutes | `killed`, `minutes` |
 //! | killed at random moments | `killed` (`FLOODMARK_TEST_KILLS` says how often), `lake` (at chosen ones) |
 //! | power lost | `power`: the order of syncs, and why it suffices |
 //! | disk or folder full, at any page, file and byte | `disk`, `bad_input` (in the middle of large files) |
 //! | a sync that fails once | `disk` |
 //! | a lake that may only be read | `disk`, `bad_input` (by its owner's will) |
 //! | several ingesters of the same and of other logs | `writers`, `lake` (with columns of their own), `s3` (in a bucket) |
-//! | readers during an ingest | `writers`, `lake` (during one long commit) |
-//! | truncated, empty and bit-flipped files of the lake | `damage` |
+//! | readers during an ingest | `writers`, `lake` (during one long commit), `care` (and a compactor) |
+//! | truncated, empty and bit-flipped files of the lake | `damage`, `care` (what is said of them, and what mends them) |
 //! | gzip: cut at each byte, padded, concatenated, a bomb | `compressed`, `source::gzip`, `bad_input` |
 //! | a line without end | `bad_input` |
 //! | a log that grows, shrinks or ends in half a line | `live`, `bad_input` |
-//! | SIGINT, SIGTERM, a closed pipe | `live`, `command` |
+//! | SIGINT, SIGTERM, SIGHUP, a closed pipe | `live`, `command` (with a pipe that falls silent) |
 //! | few file descriptors | `live` |
 //! | many files | `many`, `source::seen` |
 //!
@@ -63,9 +64,10 @@ impl Truth {
         Self { rows }
     }
 
-    /// Checks the lake that `lake` names, by default the one of the place.
+    /// Checks the lake that `lake` names, by default the one of the place: its rows, and all that `lake verify` looks at.
     #[track_caller]
     pub(crate) fn check(&self, place: &Place, lake: &[&str]) {
+        is_whole(place, lake);
         let rows = rows(place, lake);
         assert!(
             rows == self.rows,
@@ -81,7 +83,20 @@ impl Truth {
         let run = place.floodmark(&[&["ingest", "-q"], lake, logs].concat());
         assert_eq!(run.code, 0, "{run:#?}");
         self.check(place, lake);
+        assert!(!is_whole(place, lake).stdout.contains(UNCOUNTED));
     }
+}
+
+/// What `lake verify` says of lines that are not in the table of minutes yet.
+const UNCOUNTED: &str = " not counted yet";
+
+/// Verifies a lake, which has to be whole.
+#[track_caller]
+pub(crate) fn is_whole(place: &Place, lake: &[&str]) -> Run {
+    let run = place.floodmark(&[&["lake", "verify"], lake].concat());
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(run.stdout.ends_with("found  nothing wrong\n"), "{run:#?}");
+    run
 }
 
 #[track_caller]

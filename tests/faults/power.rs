@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Truth, straced};
+use super::{Truth, is_whole, straced};
 use crate::command::{Place, combined};
 
 const INGEST: &[&str] = &["ingest", "-q", "access.log"];
@@ -203,6 +203,7 @@ fn a_hint_is_named_after_its_checkpoint_is_synced() {
     let hint = log_of(&place).join("_last_checkpoint");
     assert_eq!(disk.is_kept(&hint), Ok(()));
     assert_eq!(disk.is_kept(&needed_by(&hint)[0]), Ok(()));
+    is_whole(&place, &[]);
 }
 
 #[test]
@@ -218,6 +219,7 @@ fn what_a_killed_run_did_not_sync_the_next_one_does() {
         follow(&mut disk, &place, &[], 0);
         let commit = log_of(&place).join(format!("{:020}.json", 1));
         assert_eq!(disk.is_kept(&commit), Ok(()), "killed at sync {nth}");
+        is_whole(&place, &[]);
     }
 }
 

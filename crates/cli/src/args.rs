@@ -211,7 +211,7 @@ pub(crate) struct QueryArgs {
 pub(crate) enum LakeCommand {
     /// Say what the lake holds: files, rows, lines, coverage, and how far each source is read
     Info(InfoArgs),
-    /// Check the log, each file to its last page, and that each line is there once
+    /// Check the logs, each file to its last page, that each line is there once, and that minutes count them
     Verify,
     /// Put the small files of each day together, and delete what nothing needs any more
     Compact,

@@ -32,11 +32,6 @@ impl Day {
         value.and_then(Self::parse).unwrap_or(Self(None))
     }
 
-    /// Whether a time, microseconds since the epoch, lies in the day.
-    pub(crate) fn holds(self, time_us: i64) -> bool {
-        self == Self::of(time_us)
-    }
-
     /// The first moment after the day, microseconds since the epoch; `None` for rows without a time.
     pub(crate) fn end_us(self) -> Option<i64> {
         Some((i64::from(self.0?) + 1) * MICROSECONDS_A_DAY)

@@ -90,10 +90,11 @@ impl Lake {
         self.log.version()
     }
 
-    /// Whether this process, by what it committed, is the one in ten that looks after the small files of lines.
+    /// Whether this process, by what it committed, is the one in ten that looks after the small files.
     #[must_use]
     pub fn is_to_compact(&self) -> bool {
-        self.log.has_made_checkpoint()
+        let mut logs = self.minutes.iter().chain([&self.log]);
+        logs.any(DeltaLog::has_made_checkpoint)
     }
 
     /// Looks for newer commits of others.

@@ -21,6 +21,7 @@ mod location;
 mod minutes;
 mod part;
 mod part_file;
+mod plain_footer;
 mod positions;
 #[cfg(feature = "s3")]
 mod s3;
@@ -30,13 +31,13 @@ mod text_chunk;
 use std::path::PathBuf;
 
 pub use care::{
-    Cleaned, CompactOptions, Compacted, Expiry, OnClean, Overview, Problem, SourceRead, Verified,
-    WhichDays, verify,
+    Cleaned, CompactOptions, Compacted, Expiry, FilesVerified, OnClean, Overview, Problem,
+    SourceRead, Verified, WhichDays, verify,
 };
 pub use lake::Lake;
 pub use load::LoadOptions;
 pub use location::Location;
-pub use minutes::{MinutesTable, Rebuilt, Refusal};
+pub use minutes::{Merged, MinutesTable, Rebuilt, Refusal};
 #[cfg(feature = "s3")]
 pub use s3::{S3Location, S3Options};
 pub use table::{FilesScanned, LakeTable};

@@ -9,13 +9,14 @@
 //! ([`Lake::count_minutes`]) and by every reader ([`MinutesTable`]). A commit is refused unless it is built on the version that its offsets were
 //! read from, so that nothing is counted twice.
 
+mod compare;
 mod files;
 mod merge;
 mod rebuild;
 mod table;
 mod uncounted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use buoyant_kernel::engine::arrow_conversion::TryIntoKernel;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -25,7 +26,6 @@ use floodmark_ingest::MinuteCounts;
 
 use crate::commit::{CONFLICTS_MAX, add, reading};
 use crate::day::Day;
-use crate::delta_log::DeltaLog;
 use crate::location::MINUTES;
 use crate::part::Written;
 use crate::positions::{offset_transaction, offsets};
@@ -34,13 +34,15 @@ use crate::{Error, Lake};
 use files::MonthFiles;
 use uncounted::Uncounted;
 
+pub(crate) use compare::Compared;
+pub use merge::Merged;
 pub use rebuild::{Rebuilt, Refusal};
 pub use table::MinutesTable;
 
 /// The partition column: the first day of the month.
 pub(crate) const MONTH: &str = "month";
 /// The column of their times.
-const MINUTE: &str = "minute";
+pub(crate) const MINUTE: &str = "minute";
 
 /// Offsets of sources, by their ids.
 pub(crate) type Offsets = BTreeMap<String, u64>;
@@ -58,11 +60,10 @@ impl Lake {
     ///
     /// The tables' state cannot be read.
     pub async fn minutes(&self) -> Result<MinutesTable, Error> {
-        let uncounted = match self.ahead()? {
-            ahead if ahead.is_empty() => None,
-            ahead => Some(Uncounted::new(self.lines().await?, ahead)),
-        };
-        Ok(MinutesTable::new(self.counted().await?, uncounted))
+        Ok(MinutesTable::new(
+            self.counted().await?,
+            self.uncounted().await?,
+        ))
     }
 
     /// Counts the lines that are ahead of the table of minutes, in one commit. `threads` read them.
@@ -114,11 +115,7 @@ impl Lake {
                 break;
             }
             if self.commit_minutes(&files, to).await? {
-                let minutes = self.minutes.as_ref();
-                return match minutes.is_some_and(DeltaLog::has_made_checkpoint) {
-                    true => self.merge_minutes(threads).await,
-                    false => Ok(()),
-                };
+                return Ok(());
             }
         }
         destination.discard(&files).await;
@@ -174,6 +171,14 @@ impl Lake {
         Ok(Some(table))
     }
 
+    /// The lines that are ahead of them, if any.
+    async fn uncounted(&self) -> Result<Option<Uncounted>, Error> {
+        match self.ahead()? {
+            ahead if ahead.is_empty() => Ok(None),
+            ahead => Ok(Some(Uncounted::new(self.lines().await?, ahead))),
+        }
+    }
+
     /// Where the sources begin whose lines are ahead of the minutes: the offset up to which they are counted.
     fn ahead(&self) -> Result<Offsets, Error> {
         let counted = self.counted_to()?;
@@ -185,6 +190,19 @@ impl Lake {
             }
         }
         Ok(ahead)
+    }
+
+    /// The sources whose lines are not counted as far as they are read: how far they are read, and how far counted.
+    pub(crate) fn counted_otherwise(&self) -> Result<Vec<(String, u64, u64)>, Error> {
+        let read_to = self.read_to()?;
+        let counted_to = self.counted_to()?;
+        let of = |offsets: &Offsets, id: &str| offsets.get(id).copied().unwrap_or_default();
+        let ids: BTreeSet<&String> = read_to.keys().chain(counted_to.keys()).collect();
+        let sources = ids.into_iter();
+        let sources = sources.map(|id| (id.clone(), of(&read_to, id), of(&counted_to, id)));
+        Ok(sources
+            .filter(|(_, read, counted)| read != counted)
+            .collect())
     }
 
     /// How far the lines of each source are counted.

@@ -26,6 +26,7 @@ use crate::day::Day;
 use crate::delta_log::DeltaLog;
 use crate::location::FileStore;
 use crate::part::Summary;
+use crate::plain_footer::PlainFooters;
 
 /// Files of a query, counted over all its scans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -289,7 +290,7 @@ impl LakeTable {
         );
         let mut source = ParquetSource::new(table_schema)
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(reader));
+            .with_parquet_file_reader_factory(Arc::new(PlainFooters(reader)));
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
         }

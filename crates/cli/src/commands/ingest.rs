@@ -148,6 +148,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
 async fn tidy(plan: &Plan, lake: &mut Lake) {
     let options = CompactOptions {
         days: WhichDays::Crowded,
+        threads: plan.threads,
         ..CompactOptions::default()
     };
     match compact(lake, &options).await {

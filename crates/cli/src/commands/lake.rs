@@ -3,7 +3,8 @@
 use anyhow::{Result, anyhow};
 use chrono_tz::Tz;
 use floodmark_store::{
-    Cleaned, CompactOptions, Compacted, Expiry, Lake, OnClean, Verified, WhichDays, verify,
+    Cleaned, CompactOptions, Compacted, Expiry, FilesVerified, Lake, OnClean, Verified, WhichDays,
+    verify,
 };
 
 use crate::args::{ExpireArgs, LakeCommand};
@@ -21,7 +22,11 @@ pub(crate) async fn lake(plan: &Plan, command: &LakeCommand) -> Result<Outcome> 
         LakeCommand::Verify => verified(plan).await,
         LakeCommand::Compact => {
             let mut lake = writable(plan).await?;
-            let text = compact(&mut lake, &CompactOptions::default()).await?;
+            let options = CompactOptions {
+                threads: plan.threads,
+                ..CompactOptions::default()
+            };
+            let text = compact(&mut lake, &options).await?;
             out::print(match text.as_str() {
                 "" => "no day has small files to put together\n",
                 text => text,
@@ -30,7 +35,7 @@ pub(crate) async fn lake(plan: &Plan, command: &LakeCommand) -> Result<Outcome> 
         }
         LakeCommand::Expire(args) => {
             let mut lake = writable(plan).await?;
-            expire(&mut lake, args).await
+            expire(plan, &mut lake, args).await
         }
         LakeCommand::Rebuild(args) => rebuild(plan, args).await,
     }
@@ -57,7 +62,7 @@ fn no_lake(plan: &Plan) -> anyhow::Error {
 /// Puts small files together and deletes what nothing needs; gives what was done, if anything was.
 pub(crate) async fn compact(lake: &mut Lake, options: &CompactOptions) -> Result<String> {
     let done = lake.compact(options, now_ms()).await?;
-    if done.days == 0 && options.days == WhichDays::Crowded {
+    if !done.is_any() && options.days == WhichDays::Crowded {
         return Ok(String::new());
     }
     let cleaned = lake.clean(now_ms(), OnClean::Delete).await?;
@@ -65,18 +70,32 @@ pub(crate) async fn compact(lake: &mut Lake, options: &CompactOptions) -> Result
 }
 
 fn compacted(done: &Compacted) -> String {
-    if done.days == 0 {
-        return String::new();
+    let mut text = String::new();
+    if done.days > 0 {
+        text += &format!(
+            "put together {} of {}, {}, as {} of {}; {} as before\n",
+            counted(done.files_before, "file"),
+            counted(done.days, "day"),
+            counted(done.bytes_before, "byte"),
+            counted(done.files_after, "file"),
+            counted(done.bytes_after, "byte"),
+            counted(done.rows, "row"),
+        );
     }
-    format!(
-        "put together {} of {}, {}, as {} of {}; {} as before\n",
-        counted(done.files_before, "file"),
-        counted(done.days, "day"),
-        counted(done.bytes_before, "byte"),
-        counted(done.files_after, "file"),
-        counted(done.bytes_after, "byte"),
-        counted(done.rows, "row"),
-    )
+    let merged = &done.minutes;
+    if merged.months > 0 {
+        text += &format!(
+            "merged {} of minutes of {}, {}, as {} of {}; {} as {}\n",
+            counted(merged.files_before, "file"),
+            counted(merged.months, "month"),
+            counted(merged.bytes_before, "byte"),
+            counted(merged.files_after, "file"),
+            counted(merged.bytes_after, "byte"),
+            counted(merged.rows_before, "row"),
+            number(merged.rows_after),
+        );
+    }
+    text
 }
 
 fn deleted(cleaned: &Cleaned, on_clean: OnClean) -> String {
@@ -101,7 +120,7 @@ fn deleted(cleaned: &Cleaned, on_clean: OnClean) -> String {
     text
 }
 
-async fn expire(lake: &mut Lake, args: &ExpireArgs) -> Result<Outcome> {
+async fn expire(plan: &Plan, lake: &mut Lake, args: &ExpireArgs) -> Result<Outcome> {
     // The days of a lake are those of UTC.
     let before_us = point("--lines", &args.lines, Tz::UTC, now_ms() * 1_000)?;
     let (expiry, on_clean) = match args.dry_run {
@@ -112,7 +131,13 @@ async fn expire(lake: &mut Lake, args: &ExpireArgs) -> Result<Outcome> {
     let mut text = expired(&expiry, args.dry_run);
     text += &deleted(&cleaned, on_clean);
     out::print(&text)?;
-    Ok(Outcome::Done)
+    for (day, error) in &expiry.damaged {
+        plan.voice.warn(&format!("{day} stays: {error}"));
+    }
+    Ok(match expiry.damaged.is_empty() {
+        true => Outcome::Done,
+        false => Outcome::Incomplete,
+    })
 }
 
 fn expired(expiry: &Expiry, is_dry_run: bool) -> String {
@@ -128,6 +153,7 @@ fn expired(expiry: &Expiry, is_dry_run: bool) -> String {
         )
     };
     let gone = match &expiry.days {
+        None if !expiry.damaged.is_empty() => "nothing".to_owned(),
         None => "no day is that old".to_owned(),
         Some(_) => what(expiry.files, expiry.rows, expiry.bytes, &expiry.days),
     };
@@ -149,7 +175,7 @@ fn expired(expiry: &Expiry, is_dry_run: bool) -> String {
 }
 
 async fn verified(plan: &Plan) -> Result<Outcome> {
-    let verified = verify(plan.location()?).await?;
+    let verified = verify(plan.location()?, plan.threads).await?;
     if verified.version.is_none() && verified.is_clean() {
         return Err(no_lake(plan));
     }
@@ -170,19 +196,8 @@ fn summary(plan: &Plan, verified: &Verified) -> String {
     let mut text = row("lake", &plan.lake.display().to_string());
     if let Some(version) = verified.version {
         text += &row("version", &number(version));
-        let mut files = format!(
-            "{} of {}",
-            counted(verified.files, "file"),
-            counted(verified.bytes, "byte")
-        );
-        if verified.unhashed_files > 0 {
-            files += &format!(
-                ", {} without a recorded hash",
-                number(verified.unhashed_files)
-            );
-        }
-        text += &row("files", &files);
-        text += &row("rows", &number(verified.rows));
+        text += &row("files", &files(&verified.lines));
+        text += &row("rows", &number(verified.lines.rows));
         let mut sources = format!(
             "{}; {} of them read and in no row, as blank lines and expired ones are",
             counted(verified.sources, "source"),
@@ -195,18 +210,21 @@ fn summary(plan: &Plan, verified: &Verified) -> String {
             );
         }
         text += &row("sources", &sources);
+        text += &row("minutes", &minutes(verified));
     }
+    let tables = [&verified.lines, &verified.minutes];
+    let sum = |of: fn(&FilesVerified) -> u64| tables.into_iter().map(of).sum::<u64>();
     for (label, files, bytes, what) in [
         (
             "waiting",
-            verified.waiting_files,
-            verified.waiting_bytes,
+            sum(|table| table.waiting_files),
+            sum(|table| table.waiting_bytes),
             "replaced or expired, kept for readers of older versions for a day",
         ),
         (
             "orphans",
-            verified.orphans,
-            verified.orphan_bytes,
+            sum(|table| table.orphans),
+            sum(|table| table.orphan_bytes),
             "which no commit names: left by a crash, or about to be named; kept for a week",
         ),
     ] {
@@ -226,4 +244,38 @@ fn summary(plan: &Plan, verified: &Verified) -> String {
             _ => counted(problems, "problem"),
         },
     )
+}
+
+fn files(of: &FilesVerified) -> String {
+    let mut text = format!(
+        "{} of {}",
+        counted(of.files, "file"),
+        counted(of.bytes, "byte")
+    );
+    if of.unhashed_files > 0 {
+        text += &format!(", {} without a recorded hash", number(of.unhashed_files));
+    }
+    text
+}
+
+fn minutes(verified: &Verified) -> String {
+    let mut text = format!(
+        "{} in {}; those of {} are what counting its lines gives",
+        counted(verified.minutes.rows, "row"),
+        files(&verified.minutes),
+        counted(verified.days_counted, "day"),
+    );
+    if verified.days_expired > 0 {
+        text += &format!(
+            "; lines of {} have expired",
+            counted(verified.days_expired, "day")
+        );
+    }
+    if verified.uncounted_bytes > 0 {
+        text += &format!(
+            "; {} of sources are not counted yet, which the next ingest does, and each reader until then",
+            counted(verified.uncounted_bytes, "byte")
+        );
+    }
+    text
 }

@@ -1,7 +1,7 @@
 //! `floodmark lake rebuild`: minutes counted anew from their lines.
 
 use anyhow::{Result, bail};
-use floodmark_store::Lake;
+use floodmark_store::{Lake, Refusal};
 
 use crate::Outcome;
 use crate::args::RebuildArgs;
@@ -17,20 +17,23 @@ pub(crate) async fn rebuild(plan: &Plan, args: &RebuildArgs) -> Result<Outcome> 
     }
     let mut lake = Lake::open_or_create(plan.location()?).await?;
     let days = lake.rebuild_minutes(&args.days, plan.threads).await?;
+    let mut is_incomplete = false;
     for (day, refusal) in &days.refused {
         let message = format!("{day}: its minutes stay as they are, since {refusal}");
         // A day that was named is a wish that is not met; of all days some are long past.
-        match args.days.is_empty() {
-            true => plan.voice.notice(&message),
-            false => plan.voice.warn(&message),
+        if args.days.is_empty() && *refusal != Refusal::Damaged {
+            plan.voice.notice(&message);
+        } else {
+            plan.voice.warn(&message);
+            is_incomplete = true;
         }
     }
     plan.voice.notice(&format!(
         "{} rebuilt",
         counted(days.rebuilt.len() as u64, "day")
     ));
-    Ok(match args.days.is_empty() || days.refused.is_empty() {
-        true => Outcome::Done,
-        false => Outcome::Incomplete,
+    Ok(match is_incomplete {
+        true => Outcome::Incomplete,
+        false => Outcome::Done,
     })
 }

@@ -14,7 +14,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-use crate::lake::DATE;
+use super::files::LogTable;
 use crate::{Error, Lake};
 
 /// A file that no commit names is left alone for so long: a writer may be about to name it, and none takes an hour.
@@ -51,8 +51,22 @@ impl Lake {
     ///
     /// The folder or the log cannot be read, or something cannot be deleted.
     pub async fn clean(&self, now_ms: i64, on_clean: OnClean) -> Result<Cleaned, Error> {
-        let store = self.store();
         let mut cleaned = Cleaned::default();
+        for table in self.tables() {
+            table.clean(now_ms, on_clean, &mut cleaned).await?;
+        }
+        Ok(cleaned)
+    }
+}
+
+impl LogTable<'_> {
+    async fn clean(
+        &self,
+        now_ms: i64,
+        on_clean: OnClean,
+        cleaned: &mut Cleaned,
+    ) -> Result<(), Error> {
+        let store = self.store();
         let mut unneeded = Vec::new();
         for path in self.unneeded(now_ms).await? {
             // What an earlier run deleted is still in the log.
@@ -68,15 +82,15 @@ impl Lake {
         }
         if on_clean == OnClean::Delete {
             delete(&store, unneeded).await?;
-            cleaned.log_files = self.shorten_log(now_ms).await?;
+            cleaned.log_files += self.shorten_log(now_ms).await?;
         }
-        Ok(cleaned)
+        Ok(())
     }
 
     /// Files removed long enough ago, and old files that were never named.
     async fn unneeded(&self, now_ms: i64) -> Result<HashSet<Path>, Error> {
         let clock = Arc::new(Now(now_ms));
-        let table = self.log().loaded().await?;
+        let table = self.log.loaded().await?;
         let vacuum = || {
             let table = table.clone();
             table.vacuum().with_dry_run(true).with_clock(clock.clone())
@@ -89,28 +103,24 @@ impl Lake {
         let paths = removed.files_deleted.into_iter();
         Ok(paths
             .chain(orphans.files_deleted)
-            .filter(|path| is_ours(path))
+            .filter(|path| self.is_ours(path))
             .map(|path| Path::parse(&path).unwrap_or_else(|_| Path::from(path)))
             .collect())
     }
 
     /// Writes a checkpoint, and deletes log files that are out of the log's retention.
     async fn shorten_log(&self, now_ms: i64) -> Result<u64, Error> {
-        let table = self.log().loaded().await?;
+        let table = self.log.loaded().await?;
         create_checkpoint(&table, None).await?;
         let kept = table.snapshot()?.table_config();
         let kept_ms = i64::try_from(kept.log_retention_duration().as_millis());
         let before_ms = now_ms.saturating_sub(kept_ms.unwrap_or(i64::MAX));
-        let log_store = self.log().log_store();
+        let log_store = self.log.log_store();
+        let version = self.log.version();
         let deleted =
-            cleanup_expired_logs_for(self.version(), log_store.as_ref(), before_ms, None).await?;
+            cleanup_expired_logs_for(version, log_store.as_ref(), before_ms, None).await?;
         Ok(deleted as u64)
     }
-}
-
-/// Whether a file is one that this crate writes: whatever else lies in the folder is not ours to delete.
-pub(super) fn is_ours(path: &str) -> bool {
-    path.starts_with(DATE) && path.ends_with(".parquet")
 }
 
 async fn delete(store: &Arc<dyn ObjectStore>, paths: Vec<Path>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! The small files of a day put together.
+//! The small files of a day put together, and of minutes those of a month.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::commit::{CONFLICTS_MAX, add, keeping};
 use crate::day::Day;
 use crate::destination::Destination;
 use crate::lake::{DATE, TIME};
+use crate::minutes::Merged;
 use crate::part::Written;
 use crate::{Error, Lake};
 
-/// Which days are compacted.
+/// Which days of lines and months of minutes are compacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhichDays {
     /// All that have two small files.
@@ -39,6 +40,8 @@ pub struct CompactOptions {
     /// Bytes of files that become one, at most, and so about the size of the largest; default 256 MiB, which a reader
     /// of another kind still loads as a whole.
     pub file_bytes_max: u64,
+    /// Threads that merge minutes; default 1.
+    pub threads: usize,
 }
 
 impl Default for CompactOptions {
@@ -48,6 +51,7 @@ impl Default for CompactOptions {
             small_bytes: 32 << 20,
             small_files_max: 16,
             file_bytes_max: 256 << 20,
+            threads: 1,
         }
     }
 }
@@ -67,30 +71,42 @@ pub struct Compacted {
     pub bytes_after: u64,
     /// Rows in them, the same before and after.
     pub rows: u64,
+    /// The same of minutes.
+    pub minutes: Merged,
+}
+
+impl Compacted {
+    /// Whether anything was put together.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.days > 0 || self.minutes.months > 0
+    }
 }
 
 /// Files that are to become one.
 type Bin = Vec<LakeFile>;
 
 impl Lake {
-    /// Puts the small files of each day together, a commit a day. The rows stay as they are; the old files stay until
-    /// [`Lake::clean`] removes them. `now_ms` is milliseconds since the epoch.
+    /// Puts the small files of each day of lines together, a commit a day, and those of each month of minutes. The rows of lines stay as they
+    /// are, those of minutes add up; the old files stay until [`Lake::clean`] removes them. `now_ms` is milliseconds since the epoch.
     ///
-    /// Memory is that of one row group and its dictionaries, whatever the files hold.
+    /// Memory is that of one row group and its dictionaries, and of the minutes of a day, whatever the files hold.
     ///
     /// # Errors
     ///
-    /// A file is damaged, or one cannot be written, or the commit failed. Days before it are compacted.
+    /// A file is damaged, or one cannot be written, or the commit failed. Days before it are compacted, and of the other table what can be.
     pub async fn compact(
         &mut self,
         options: &CompactOptions,
         now_ms: i64,
     ) -> Result<Compacted, Error> {
         let mut done = Compacted::default();
+        let merged = self.merge_minutes(options).await;
         let days: Vec<Day> = self.bins(options).await?.into_keys().collect();
         for day in days {
             self.compact_day(day, options, now_ms, &mut done).await?;
         }
+        done.minutes = merged?;
         Ok(done)
     }
 

@@ -17,6 +17,7 @@ mod verify;
 pub use clean::{Cleaned, OnClean};
 pub use compact::{CompactOptions, Compacted, WhichDays};
 pub use expire::Expiry;
+pub(crate) use files::LakeFile;
 pub use overview::{Overview, SourceRead};
 pub(crate) use verify::damaged_commit;
-pub use verify::{Problem, Verified, verify};
+pub use verify::{FilesVerified, Problem, Verified, verify};

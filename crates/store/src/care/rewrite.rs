@@ -7,7 +7,7 @@ use floodmark_ingest::Scratch;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 
-use super::files::{LakeFile, sha256};
+use super::files::LakeFile;
 use super::recode::Recoder;
 use super::stored::StoredFile;
 use crate::Error;
@@ -65,19 +65,10 @@ struct Copy<'p> {
 impl Copy<'_> {
     /// Adds the rows of a file. One whose bytes are not those that were written is left as it is: a copy would hide that.
     async fn add(&mut self, file: &LakeFile, from: &Arc<dyn ObjectStore>) -> Result<(), Error> {
-        let damaged = |found: String| Error::Damaged {
-            path: file.name().into(),
-            found,
-        };
-        if let Some(expected) = file.sha256() {
-            let found = sha256(from.as_ref(), &file.path()).await;
-            let found = found.map_err(|error| damaged(error.to_string()))?;
-            if found != expected {
-                return Err(damaged(format!("other bytes (SHA-256 {found})")));
-            }
-        }
+        let checked = file.check(from.as_ref()).await;
+        checked.map_err(|flaw| file.damaged(flaw))?;
         let stored = StoredFile::new(from, file.path(), file.bytes());
-        let unreadable = |error: parquet::errors::ParquetError| damaged(error.to_string());
+        let unreadable = |error: parquet::errors::ParquetError| file.damaged(error);
         let footer = stored.footer().await.map_err(unreadable)?;
         let mut rows_read = 0;
         for (at, group) in footer.metadata().row_groups().iter().enumerate() {
@@ -91,7 +82,7 @@ impl Copy<'_> {
             }
         }
         if rows_read != file.summary.rows {
-            return Err(damaged(format!("{rows_read} rows")));
+            return Err(file.damaged(format_args!("{rows_read} rows")));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -38,9 +38,14 @@ impl StoredFile {
         }
     }
 
-    /// What its footer says.
+    /// What its footer says. Texts and bytes are views.
+    ///
+    /// The Arrow schema that writers put into footers is not read: arrow-ipc 59 panics at some that a flipped bit makes.
     pub(crate) async fn footer(&self) -> Result<ArrowReaderMetadata> {
-        ArrowReaderMetadata::load_async(&mut self.clone(), ArrowReaderOptions::new()).await
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let footer = ArrowReaderMetadata::load_async(&mut self.clone(), options).await?;
+        let fields: Fields = footer.schema().fields().iter().map(viewed).collect();
+        with_schema(&footer, Arc::new(Schema::new(fields)))
     }
 
     /// The rows of one row group, in order, with all columns.
@@ -68,6 +73,18 @@ impl StoredFile {
             .with_batch_size(BATCH_ROWS)
             .build()
     }
+}
+
+/// A field whose texts and bytes are views.
+fn viewed(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        DataType::List(item) => DataType::List(viewed(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(viewed).collect()),
+        _ => return Arc::clone(field),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 /// The same footer, read as columns of other types.

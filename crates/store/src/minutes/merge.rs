@@ -1,6 +1,6 @@
 //! Small files of a month put together, as each commit brings one.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use arrow::array::{AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
@@ -16,51 +16,100 @@ use futures::TryStreamExt;
 
 use super::files::MonthFiles;
 use super::{MINUTE, MONTH, Offsets, days, session};
+use crate::care::{CompactOptions, LakeFile as LogFile, WhichDays};
 use crate::commit::add;
 use crate::day::{Day, MICROSECONDS_A_DAY};
 use crate::location::MINUTES;
+use crate::part::Written;
 use crate::table::{LakeFile, LakeTable};
 use crate::{Error, Lake};
 
-/// Files of a month that are left as they are: a question opens them all, and each merge writes some anew.
-const MONTH_FILES_MAX: usize = 16;
+/// What a merge of minutes did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Months with files that were merged.
+    pub months: u64,
+    /// Files that were, and their bytes.
+    pub files_before: u64,
+    /// Bytes of these.
+    pub bytes_before: u64,
+    /// Rows in them.
+    pub rows_before: u64,
+    /// Files that took their place.
+    pub files_after: u64,
+    /// Bytes of these.
+    pub bytes_after: u64,
+    /// Rows in them: those of equal minute and key are added up.
+    pub rows_after: u64,
+}
 
 impl Lake {
-    /// Merges the files of months that have many. Nobody has to wait for it: if another process commits meanwhile, it is left
-    /// for the next time.
-    pub(super) async fn merge_minutes(&mut self, threads: usize) -> Result<(), Error> {
-        let Some(table) = self.counted().await? else {
-            return Ok(());
+    /// Merges small files of each month, a commit a month. If another process commits meanwhile, the month is left for the next time.
+    ///
+    /// # Errors
+    ///
+    /// A file is damaged, or one cannot be written, or the commit failed.
+    pub(crate) async fn merge_minutes(
+        &mut self,
+        options: &CompactOptions,
+    ) -> Result<Merged, Error> {
+        let mut done = Merged::default();
+        let Some(files) = self.minute_table() else {
+            return Ok(done);
         };
-        let months: BTreeSet<Day> = table.files.iter().map(|file| file.day).collect();
-        for month in months {
-            let of_month = table.files.iter().filter(|file| file.day == month);
-            let merged = to_merge(of_month.collect());
-            if !merged.is_empty() {
-                self.merge_files(&table, &merged, &session(threads)).await?;
-            }
+        let mut months: BTreeMap<Day, Vec<LogFile>> = BTreeMap::new();
+        for file in files.files().await? {
+            months.entry(file.day).or_default().push(file);
         }
-        Ok(())
+        months.retain(|_, files| {
+            *files = to_merge(std::mem::take(files), options);
+            files.len() > 1
+        });
+        for files in months.into_values() {
+            let Some(written) = self.merge_files(&files, options.threads).await? else {
+                continue;
+            };
+            let (before, after) = (files.iter(), written.iter());
+            done.months += 1;
+            done.files_before += files.len() as u64;
+            done.bytes_before += before.clone().map(LogFile::bytes).sum::<u64>();
+            done.rows_before += before.map(|file| file.summary.rows as u64).sum::<u64>();
+            done.files_after += written.len() as u64;
+            done.bytes_after += after.clone().map(|file| file.bytes).sum::<u64>();
+            done.rows_after += after.map(|file| file.summary.rows as u64).sum::<u64>();
+        }
+        Ok(done)
     }
 
+    /// Merges files of a month into one; `None` if others were quicker to commit.
     async fn merge_files(
         &mut self,
-        table: &LakeTable,
-        merged: &[&LakeFile],
-        session: &SessionContext,
-    ) -> Result<(), Error> {
+        merged: &[LogFile],
+        threads: usize,
+    ) -> Result<Option<Vec<Written>>, Error> {
+        let (Some(table), Some(log)) = (self.counted().await?, self.minute_table()) else {
+            return Ok(None);
+        };
+        // A merge of other bytes than were written would hide that they are.
+        for file in merged {
+            let checked = file.check(log.store().as_ref()).await;
+            checked.map_err(|flaw| file.damaged(flaw))?;
+        }
+        let is_merged = |file: &&LakeFile| merged.iter().any(|of| of.name() == file.relative);
+        let merged: Vec<&LakeFile> = table.files.iter().filter(is_merged).collect();
+        let session = session(threads);
         let destination = self.root.destination(MINUTES);
         let mut files = MonthFiles::new(&destination);
         let written = async {
-            for day in days_of(merged) {
-                let rows = counted_of(table, merged, day, session).await?;
+            for day in days_of(&merged) {
+                let rows = counted_of(&table, &merged, day, &session).await?;
                 files.write(&rows.rows()?)?;
             }
             Ok(())
         };
         let written = written.await;
         let files = files.finish(written).await?;
-        let removed = self.removals(merged, false).await?;
+        let removed = self.removals(&merged, false).await?;
         let adds = files.iter().map(|file| {
             let mut add = add(file, MONTH, MINUTE);
             add.data_change = false;
@@ -72,13 +121,13 @@ impl Lake {
             target_size: 0,
         };
         let actions = actions.collect();
-        if !self
+        let is_committed = self
             .commit_to_minutes(actions, &Offsets::new(), operation)
-            .await?
-        {
+            .await?;
+        if !is_committed {
             destination.discard(&files).await;
         }
-        Ok(())
+        Ok(is_committed.then_some(files))
     }
 
     /// What takes files out of the table of minutes.
@@ -99,20 +148,26 @@ impl Lake {
     }
 }
 
-/// The files of a month to be merged: none of a few; else all but those at the top that are each larger than all smaller ones
-/// together, so that a row is written anew some log(rows) times and not at each merge.
-fn to_merge(mut files: Vec<&LakeFile>) -> Vec<&LakeFile> {
-    if files.len() <= MONTH_FILES_MAX {
-        return Vec::new();
+/// The files of a month to be merged. Of a crowd all but those at the top that are each larger than all smaller ones together, so that a
+/// row is written anew some log(rows) times and not at each merge.
+fn to_merge(mut files: Vec<LogFile>, options: &CompactOptions) -> Vec<LogFile> {
+    match options.days {
+        WhichDays::All => {
+            files.retain(|file| file.bytes() < options.small_bytes);
+            files
+        }
+        WhichDays::Crowded if files.len() <= options.small_files_max => Vec::new(),
+        WhichDays::Crowded => {
+            files.sort_unstable_by_key(|file| std::cmp::Reverse(file.bytes()));
+            let mut rest: u64 = files.iter().map(LogFile::bytes).sum();
+            let large = files.iter().take_while(|file| {
+                rest -= file.bytes();
+                file.bytes() > rest
+            });
+            let large = large.count();
+            files.split_off(large)
+        }
     }
-    files.sort_unstable_by_key(|file| std::cmp::Reverse(file.bytes));
-    let mut rest: u64 = files.iter().map(|file| file.bytes).sum();
-    let large = files.iter().take_while(|file| {
-        rest -= file.bytes;
-        file.bytes > rest
-    });
-    let large = large.count();
-    files.split_off(large)
 }
 
 /// The days that files have minutes of, in order.

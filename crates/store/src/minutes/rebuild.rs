@@ -1,6 +1,6 @@
 //! Minutes counted anew from the lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use arrow::array::AsArray;
@@ -45,12 +45,17 @@ pub enum Refusal {
         /// Requests counted by its minutes.
         minutes: u64,
     },
+    /// Some of its minutes are in a damaged file, beside those of days whose lines have expired: these would be lost.
+    Damaged,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotCovered => f.write_str("the lake has no lines of it"),
+            Self::Damaged => f.write_str(
+                "some are in a damaged file, beside those of days whose lines have expired; bring it back from a copy of the lake",
+            ),
             Self::Expired { lines: 0, .. } => f.write_str("its lines have expired"),
             Self::Expired { lines, minutes } => write!(
                 f,
@@ -62,7 +67,12 @@ impl fmt::Display for Refusal {
 
 /// What the lake holds at one version.
 struct Held {
+    /// Minutes, those of damaged files left out.
     counted: LakeTable,
+    /// Files of minutes that do not hold what was written.
+    damaged: Vec<LakeFile>,
+    /// The last day whose lines were let go of.
+    expired_to: Option<Day>,
     lines: Uncounted,
     /// Requests that minutes count, by day.
     requests: BTreeMap<Day, u64>,
@@ -94,6 +104,12 @@ impl Anew<'_> {
             return true;
         }
         false
+    }
+
+    fn refuse_damaged(&mut self, days: impl Iterator<Item = Day>) {
+        let names = days.map(|day| day.text().unwrap_or_default());
+        let refused = names.map(|name| (name, Refusal::Damaged));
+        self.days.refused.extend(refused);
     }
 
     /// Drops what was written, as something failed.
@@ -141,15 +157,34 @@ impl Lake {
     }
 
     async fn held(&self, session: &SessionContext) -> Result<Held, Error> {
-        let counted = self.counted().await?.ok_or(Error::NoMinutes)?;
+        let mut counted = self.counted().await?.ok_or(Error::NoMinutes)?;
+        let damaged = self.damaged_minutes().await?;
+        let is_damaged = |file: &mut LakeFile| damaged.contains(&file.relative);
+        let damaged = counted.files.extract_if(.., is_damaged).collect();
         let all = self.read_to()?.into_keys().map(|id| (id, 0)).collect();
         let lines = Uncounted::new(self.lines().await?, all);
         Ok(Held {
             requests: requests(&counted, session).await?,
+            damaged,
+            expired_to: self.expired_to()?,
             with_lines: lines.days(),
             counted,
             lines,
         })
+    }
+
+    /// The names of files of minutes that do not hold what was written.
+    async fn damaged_minutes(&self) -> Result<HashSet<String>, Error> {
+        let mut damaged = HashSet::new();
+        let Some(table) = self.minute_table() else {
+            return Ok(damaged);
+        };
+        for file in table.files().await? {
+            if file.check(table.store().as_ref()).await.is_err() {
+                damaged.insert(file.name().to_owned());
+            }
+        }
+        Ok(damaged)
     }
 
     async fn replace_minutes(&mut self, anew: &Anew<'_>) -> Result<bool, Error> {
@@ -210,7 +245,8 @@ impl Held {
         Ok(anew)
     }
 
-    /// Writes a month anew, days that are not asked for or are refused as they were; false if all are.
+    /// Writes a month anew, days that are not asked for or are refused as they were; false if all are. A damaged file is replaced if the lines of
+    /// all of its days are there, and these are counted as if they were asked for.
     async fn month<'held>(
         &'held self,
         month: Day,
@@ -219,6 +255,17 @@ impl Held {
         files: &mut MonthFiles<'_>,
         session: &SessionContext,
     ) -> Result<bool, Error> {
+        let damaged = self.damaged.iter().filter(|file| file.day == month);
+        let damaged: Vec<&LakeFile> = damaged.collect();
+        let of_damaged = days_of(&damaged);
+        let is_lost = of_damaged.iter().any(|day| self.has_expired(*day));
+        let mut asked = asked.to_vec();
+        if is_lost {
+            anew.refuse_damaged(asked.extract_if(.., |day| of_damaged.contains(day)));
+        } else {
+            let with_lines = self.with_lines.iter();
+            asked.extend(with_lines.filter(|day| of_damaged.contains(day)));
+        }
         let has_lines = asked.iter().any(|day| self.with_lines.contains(day));
         let old = self.counted.files.iter().filter(|file| file.day == month);
         let old: Vec<&LakeFile> = old.collect();
@@ -226,7 +273,7 @@ impl Held {
             true => days_of(&old),
             false => Vec::new(),
         };
-        days.extend(asked);
+        days.extend(&asked);
         days.sort_unstable();
         days.dedup();
         let mut is_new = false;
@@ -248,7 +295,16 @@ impl Held {
         if is_new {
             anew.replaced.extend(old);
         }
+        if is_new && !is_lost {
+            anew.replaced.extend(damaged);
+        }
         Ok(is_new)
+    }
+
+    /// Whether lines of a day were let go of, by us or by another program.
+    fn has_expired(&self, day: Day) -> bool {
+        let is_left = self.requests.contains_key(&day) && !self.with_lines.contains(&day);
+        is_left || Some(day) <= self.expired_to
     }
 
     async fn lines_of(&self, day: Day, session: &SessionContext) -> Result<MinuteCounts, Error> {

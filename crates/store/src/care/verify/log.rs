@@ -27,10 +27,14 @@ struct Listing {
     last_checkpoint: Option<Path>,
 }
 
-/// Looks at every commit, the newest checkpoint, and the pointer to it.
-pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Result<Vec<Problem>> {
+/// Looks at every commit, the newest checkpoint, and the pointer to it. `table` stands before each path.
+pub(super) async fn problems(
+    store: &Arc<dyn ObjectStore>,
+    table: &str,
+) -> object_store::Result<Vec<Problem>> {
     let listing = Listing::of(store).await?;
     let mut problems = Vec::new();
+    let named = |path: &Path| format!("{table}{path}");
     for (version, bytes) in &listing.commits {
         let path = Path::from(LOG).join(format!("{version:020}.json"));
         let bytes = match bytes {
@@ -39,7 +43,7 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
             _ => store.get(&path).await?.bytes().await?,
         };
         if let Some(found) = flaw(&bytes) {
-            let path = path.to_string();
+            let path = named(&path);
             problems.push(Problem::Commit { path, found });
         }
     }
@@ -50,12 +54,15 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
         .last_key_value()
         .map_or(0, |(version, _)| *version);
     let missing = (after..=last).filter(|version| !listing.commits.contains_key(version));
-    problems.extend(missing.map(|version| Problem::CommitMissing { version }));
+    problems.extend(missing.map(|version| Problem::CommitMissing {
+        log: named(&Path::from(LOG)),
+        version,
+    }));
     let parts = listing.checkpoints.iter();
     for (version, part) in parts.filter(|(version, _)| Some(*version) == newest) {
         if let Err(error) = read(store, part).await {
             problems.push(Problem::Checkpoint {
-                path: part.location.to_string(),
+                path: named(&part.location),
                 found: error.to_string(),
                 is_needed: (0..=*version).any(|version| !listing.commits.contains_key(&version)),
             });
@@ -72,7 +79,10 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
                 Some(version) => format!("{version}, of which there is none"),
                 None => format!("{} bytes without one", bytes.len()),
             };
-            problems.push(Problem::LastCheckpoint { found });
+            problems.push(Problem::LastCheckpoint {
+                path: named(path),
+                found,
+            });
         }
     }
     Ok(problems)
@@ -80,7 +90,7 @@ pub(super) async fn problems(store: &Arc<dyn ObjectStore>) -> object_store::Resu
 
 /// The first commit that is none, by its path in the table.
 pub(crate) async fn damaged_commit(store: &Arc<dyn ObjectStore>) -> Option<String> {
-    let problems = problems(store).await.ok()?;
+    let problems = problems(store, "").await.ok()?;
     problems.into_iter().find_map(|problem| match problem {
         Problem::Commit { path, .. } => Some(path),
         _ => None,

@@ -60,6 +60,20 @@ impl Tiles {
         Ok(())
     }
 
+    /// Adds those of another; gives the bytes, by source and offset, that both have.
+    pub(super) fn merge(&mut self, other: Self) -> Result<Vec<(String, u64)>, Refused> {
+        let mut twice = Vec::new();
+        for (source, stretches) in other.sources {
+            for (start, end) in stretches {
+                match self.add(&source, start, end) {
+                    Err(Refused::Taken(offset)) => twice.push((source.clone(), offset)),
+                    other => other?,
+                }
+            }
+        }
+        Ok(twice)
+    }
+
     /// Bytes in rows, by source.
     pub(super) fn bytes(&self) -> RowBytes {
         let sources = self.sources.iter();
