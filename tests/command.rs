@@ -86,6 +86,22 @@ impl Place {
         path
     }
 
+    /// Runs a Python script that reads a lake with other libraries.
+    #[track_caller]
+    pub(crate) fn python(&self, script: &str, arguments: &[&str]) -> Run {
+        let python = std::env::var_os("FLOODMARK_TEST_PYTHON").expect(
+            "FLOODMARK_TEST_PYTHON names a Python with the package deltalake: run the tests with ./test, which sets it",
+        );
+        // Without this the threads of those libraries now and then abort the interpreter while it ends, after the script.
+        let script = format!("{script}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
+        end(self
+            .program(python)
+            .args(["-c", &script])
+            .args(arguments)
+            .spawn()
+            .unwrap())
+    }
+
     /// A program in this folder, with nothing of the caller's environment but where programs are.
     pub(crate) fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);

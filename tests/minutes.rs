@@ -192,17 +192,6 @@ print(rows.num_rows, compute.sum(rows["total"]).as_py(), compute.sum(rows["bytes
 "#;
 
 #[track_caller]
-fn python(place: &Place, script: &str, arguments: &[&str]) -> String {
-    let python = std::env::var_os("FLOODMARK_TEST_PYTHON")
-        .expect("FLOODMARK_TEST_PYTHON names a Python with the package deltalake: run the tests with ./test, which sets it");
-    let child = place
-        .program(python)
-        .args(["-c", script])
-        .args(arguments)
-        .spawn();
-    end(child.unwrap()).done()
-}
-
 #[test]
 fn another_reader_adds_up_the_same() {
     let place = Place::new();
@@ -213,7 +202,7 @@ fn another_reader_adds_up_the_same() {
     );
     ingest(&place, "access.log");
     let minutes = table(&place, "minutes");
-    let theirs = python(&place, READER, &[minutes.to_str().unwrap()]);
+    let theirs = place.python(READER, &[minutes.to_str().unwrap()]).done();
     let ours = asked(
         &place,
         &[],
@@ -237,7 +226,7 @@ fn another_reader_adds_up_the_same() {
     assert_eq!(place.floodmark(&["lake", "compact"]).code, 0);
     let expire = ["lake", "expire", "--lines", "2026-11-03"];
     assert_eq!(place.floodmark(&expire).code, 0);
-    let theirs = python(&place, READER, &[minutes.to_str().unwrap()]);
+    let theirs = place.python(READER, &[minutes.to_str().unwrap()]).done();
     let ours = asked(
         &place,
         &[],
@@ -269,7 +258,9 @@ fn a_rebuild_gives_the_same_rows_and_refuses_days_without_their_lines() {
     assert_ne!(asked(&place, &[], ROWS), whole);
 
     let lines = lake.join("lines");
-    python(&place, EXPIRE, &[lines.to_str().unwrap(), "2026-11-02"]);
+    place
+        .python(EXPIRE, &[lines.to_str().unwrap(), "2026-11-02"])
+        .done();
     let rows = asked(&place, &[], ROWS);
     let run = place.floodmark(&["lake", "rebuild", "2026-11-02", "2026-11-03", "2027-01-01"]);
     assert_eq!(run.code, 2, "{run:#?}");

@@ -27,6 +27,7 @@ mod positions;
 mod s3;
 mod table;
 mod text_chunk;
+mod window;
 
 use std::path::PathBuf;
 

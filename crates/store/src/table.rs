@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, uti
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::union::UnionExec;
 
 use crate::Error;
 use crate::day::Day;
@@ -27,6 +28,7 @@ use crate::delta_log::DeltaLog;
 use crate::location::FileStore;
 use crate::part::Summary;
 use crate::plain_footer::PlainFooters;
+use crate::window::Window;
 
 /// Files of a query, counted over all its scans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -72,6 +74,7 @@ pub(crate) struct LakeFile {
     /// The value of the partition column.
     pub(crate) day: Day,
     rows: usize,
+    time_nulls: usize,
     pub(crate) time_range_us: Option<(i64, i64)>,
 }
 
@@ -99,6 +102,7 @@ impl LakeTable {
                     bytes: u64::try_from(file.size()).unwrap_or_default(),
                     day: Day::of_partition(day.as_deref()),
                     rows: summary.rows,
+                    time_nulls: summary.time_nulls,
                     time_range_us: summary.time_range_us,
                 }
             })
@@ -146,6 +150,24 @@ impl LakeTable {
             .with_file_schema(Arc::clone(&self.schema))
             .try_build(filter)?
             .prune(self)
+    }
+}
+
+impl LakeTable {
+    /// Which files have no row outside of a window.
+    fn are_inside(
+        &self,
+        state: &dyn Session,
+        window: &Window,
+    ) -> datafusion::error::Result<Vec<bool>> {
+        let Some(outside) = window.outside() else {
+            return Ok(vec![true; self.files.len()]);
+        };
+        let has_outside = self.keep(state, &[outside])?.into_iter();
+        let files = self.files.iter().zip(has_outside);
+        Ok(files
+            .map(|(file, has_outside)| !has_outside && file.time_nulls == 0)
+            .collect())
     }
 }
 
@@ -229,7 +251,7 @@ impl TableProvider for LakeTable {
         &self,
         filters: &[&Expr],
     ) -> datafusion::error::Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(Window::support(self.time, filters))
     }
 
     async fn scan(
@@ -245,9 +267,28 @@ impl TableProvider for LakeTable {
             scanned.all += self.files.len();
             scanned.opened += keep.iter().filter(|keep| **keep).count();
         }
-        let files = self.files.iter().zip(&keep).filter(|(_, keep)| **keep);
-        let files = files.map(|(file, _)| file);
-        self.plan(state, files, None, projection.cloned(), limit)
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let projection = projection.unwrap_or(&all);
+        let window = Window::of(self.time, filters);
+        let is_inside = self.are_inside(state, &window)?;
+        let files = self.files.iter().zip(is_inside).zip(&keep);
+        let files = files.filter_map(|(file, keep)| keep.then_some(file));
+        let (inside, others): (Vec<_>, Vec<_>) = files.partition(|(_, is_inside)| *is_inside);
+        let plan = |files: &[(&LakeFile, bool)], columns, limit| {
+            let files = files.iter().map(|(file, _)| *file);
+            self.plan(state, files, None, Some(columns), limit)
+        };
+        if others.is_empty() {
+            return plan(&inside, projection.clone(), limit);
+        }
+        let time = self.schema.index_of(self.time)?;
+        let cut = window.cut(state, projection, time, |columns| {
+            plan(&others, columns, None)
+        })?;
+        match inside.is_empty() {
+            true => Ok(cut),
+            false => UnionExec::try_new(vec![plan(&inside, projection.clone(), limit)?, cut]),
+        }
     }
 }
 

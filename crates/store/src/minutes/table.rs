@@ -17,8 +17,10 @@ use datafusion::physical_plan::union::UnionExec;
 use floodmark_ingest::MinuteCounts;
 use futures::stream;
 
+use super::MINUTE;
 use super::uncounted::{Uncounted, UncountedDay};
 use crate::table::{FilesScanned, LakeTable};
+use crate::window::Window;
 
 /// The minutes of a lake at one version. A minute may have several rows of the same key, which add up.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl TableProvider for MinutesTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        Ok(Window::support(MINUTE, filters))
     }
 
     async fn scan(
@@ -88,15 +90,15 @@ impl TableProvider for MinutesTable {
                     .map(|day| uncounted.day(state, day).map(Arc::new))
                     .collect::<Result<_>>()?,
             };
-            let exec = StreamingTableExec::try_new(
-                self.schema(),
-                vec![Arc::new(rows)],
-                Some(projection),
-                [],
-                false,
-                limit,
-            )?;
-            plans.push(Arc::new(exec));
+            let window = Window::of(MINUTE, filters);
+            let minute = self.schema.index_of(MINUTE)?;
+            plans.push(window.cut(state, projection, minute, |columns| {
+                let schema = self.schema();
+                let rows: Vec<Arc<dyn PartitionStream>> = vec![Arc::new(rows)];
+                let rows =
+                    StreamingTableExec::try_new(schema, rows, Some(&columns), [], false, None)?;
+                Ok(Arc::new(rows))
+            })?);
         }
         match plans.is_empty() {
             true => {
