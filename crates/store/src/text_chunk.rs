@@ -10,6 +10,7 @@ use arrow::datatypes::{ByteViewType, UInt32Type};
 use bytes::Bytes;
 use floodmark_ingest::Dictionary;
 use parquet::basic::{Compression, Encoding, EncodingMask, PageType, ZstdLevel};
+use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::ByteArray;
@@ -26,6 +27,11 @@ const PAGE_ROWS_MAX: usize = 20_000;
 const PAGE_BYTES_MAX: usize = 1 << 20;
 /// A dictionary of at most so many texts tells the least and the greatest value of its column.
 const WORDS_COMPARED_MAX: usize = 64;
+
+/// Columns that one looks for one value in, which is in few row groups. Of a filter that rules one out a value takes some 10 bits.
+const SOUGHT: &[&str] = &["client", "remote_addr"];
+/// Of row groups without a value, so many are read in vain.
+const FALSE_POSITIVES: f64 = 0.01;
 
 /// A compressor as text chunks use it; one a thread, as it takes half a megabyte.
 pub(crate) fn compressor() -> std::io::Result<Compressor<'static>> {
@@ -261,18 +267,36 @@ impl TextChunk {
         }
         writer.close()?;
         let bytes = Bytes::from(sink.into_inner()?);
-        let close = chunk.close(descr, self.statistics(dictionary), bytes.len() as u64)?;
+        let mut close = chunk.close(descr, self.statistics(dictionary), bytes.len() as u64)?;
+        if SOUGHT.contains(&descr.name()) {
+            close.bloom_filter = self.filter(dictionary)?;
+        }
         Ok(Encoded { bytes, close })
+    }
+
+    /// Whether all texts are words of the dictionary.
+    fn is_of_words(&self) -> bool {
+        let has_none = |page: &EncodedPage| page.nulls == page.rows;
+        let mut pages = self.pages.iter();
+        pages.all(|page| page.encoding != Encoding::PLAIN || has_none(page))
+    }
+
+    /// Tells which texts are not here, where that can be known.
+    fn filter(&self, dictionary: &Dictionary) -> Result<Option<Sbbf>, ParquetError> {
+        if !self.is_of_words() {
+            return Ok(None);
+        }
+        let mut filter = Sbbf::new_with_ndv_fpp(self.words.len() as u64, FALSE_POSITIVES)?;
+        for &code in &self.words {
+            filter.insert(dictionary.text(code));
+        }
+        Ok(Some(filter))
     }
 
     /// How many values are NULL; and between what texts the others are, where few come again and again.
     fn statistics(&self, dictionary: &Dictionary) -> Statistics {
         let nulls = self.pages.iter().map(|page| page.nulls as u64).sum();
-        let is_told = self.words.len() <= WORDS_COMPARED_MAX
-            && self
-                .pages
-                .iter()
-                .all(|page| page.encoding != Encoding::PLAIN || page.nulls == page.rows);
+        let is_told = self.words.len() <= WORDS_COMPARED_MAX && self.is_of_words();
         let words = || {
             let words = self.words.iter().filter(|_| is_told);
             words.map(|&code| dictionary.text(code))
