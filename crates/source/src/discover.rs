@@ -26,6 +26,8 @@ pub struct DiscoverOptions<'a> {
     pub head_parses: &'a dyn Fn(&[u8]) -> bool,
     /// What was read before: a file that has not changed since is not opened for its first bytes. By default nothing.
     pub seen: Option<&'a Seen>,
+    /// Whether a log that is named brings what rotation left beside it. By default it is taken alone.
+    pub with_rotated: bool,
 }
 
 impl Default for DiscoverOptions<'_> {
@@ -34,6 +36,7 @@ impl Default for DiscoverOptions<'_> {
             log_set: None,
             head_parses: &|_| true,
             seen: None,
+            with_rotated: false,
         }
     }
 }
@@ -107,8 +110,20 @@ impl fmt::Display for SkipReason {
 /// named outright that is not text.
 pub fn discover(arguments: &[String], options: &DiscoverOptions<'_>) -> Result<Discovery, Error> {
     let mut search = Search::new(*options);
+    let mut folders: HashMap<&Path, Siblings> = HashMap::new();
     for argument in arguments {
-        search.argument(argument)?;
+        let path = Path::new(argument);
+        let rotated = match options.with_rotated && !path.is_dir() {
+            true => siblings(path, &mut folders)?,
+            false => &[],
+        };
+        // Renamed, and not opened anew yet: then there is what it became.
+        if rotated.is_empty() || path.exists() {
+            search.argument(argument)?;
+        }
+        for file in rotated {
+            search.found_at(file)?;
+        }
     }
     Ok(in_order(search.found, &[]))
 }

@@ -20,7 +20,7 @@ fn find(world: &World, names: &[&str]) -> Result<Discovery, Error> {
     let options = DiscoverOptions {
         log_set: None,
         head_parses: &|head| head.starts_with(b"192.0.2."),
-        seen: None,
+        ..DiscoverOptions::default()
     };
     discover(&logs, &options)
 }
@@ -125,6 +125,37 @@ fn a_given_log_set_is_that_of_every_file() {
         .map(|f| (f.log_set.as_str(), f.is_stdin()))
         .collect();
     assert_eq!(sets, [("edge", false), ("edge", true)]);
+}
+
+#[test]
+fn a_log_brings_what_rotation_left_beside_it_if_asked() {
+    let world = World::new();
+    for name in [
+        "access.log.1",
+        "access.log.2.gz",
+        "other.log.1",
+        "access.log",
+    ] {
+        world.write(name, LINE);
+    }
+    let log = [world.path("access.log").display().to_string()];
+    let found = |with_rotated| {
+        let options = DiscoverOptions {
+            with_rotated,
+            ..DiscoverOptions::default()
+        };
+        let found = discover(&log, &options).unwrap().files.into_iter();
+        let names = found.map(|file| file.path.file_name().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(found(false), ["access.log"]);
+    assert_eq!(
+        found(true),
+        ["access.log.2.gz", "access.log.1", "access.log"]
+    );
+    // Renamed, and not opened anew yet.
+    fs::remove_file(world.path("access.log")).unwrap();
+    assert_eq!(found(true), ["access.log.2.gz", "access.log.1"]);
 }
 
 #[test]
