@@ -18,5 +18,6 @@ mod requests;
 #[cfg(feature = "s3")]
 mod s3;
 mod servers;
+mod tail;
 #[path = "../crates/format/tests/nginx/writer.rs"]
 mod writer;

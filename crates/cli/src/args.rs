@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Read logs into the lake; what is there already is not added again
     Ingest(IngestArgs),
+    /// Follow logs into the lake, through every rotation, and print what comes in, minute by minute
+    Tail(TailArgs),
     /// Say which logs nginx.conf names, and what logs hold: format, lines, rejects, time range, zones
     Inspect(InspectArgs),
     /// Look after the lake: what it holds, whether it is whole, small files, old days
@@ -107,6 +109,30 @@ pub(crate) struct LogArgs {
 pub(crate) struct IngestArgs {
     #[command(flatten)]
     pub(crate) logs: LogArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+    /// Commit what came in after this many seconds, or after 64 MB
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) flush: u64,
+    /// Take what is there now into the lake, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How minutes and incidents are written
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: TailOutput,
+}
+
+/// The written forms of what comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TailOutput {
+    /// A line for people.
+    Text,
+    /// A JSON object a line: the rows of the queries `pulse` and `incidents`.
+    Jsonl,
 }
 
 #[derive(Debug, Args)]

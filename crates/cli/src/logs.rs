@@ -52,6 +52,8 @@ pub(crate) enum Reads {
         stop: Arc<AtomicBool>,
         /// Other files, unless they have not changed since.
         seen: Seen,
+        /// With what rotation left beside those that are named.
+        with_rotated: bool,
     },
 }
 
@@ -67,9 +69,11 @@ struct Stdin {
 impl Logs {
     /// Finds the files, tells their formats and says both. Without arguments they are the logs that nginx.conf names.
     pub(crate) fn find(plan: &Plan, arguments: &[String], reads: &Reads) -> Result<Self> {
-        let seen = match reads {
-            Reads::Again => None,
-            Reads::Once { seen, .. } => Some(seen),
+        let (seen, with_rotated) = match reads {
+            Reads::Again => (None, false),
+            Reads::Once {
+                seen, with_rotated, ..
+            } => (Some(seen), *with_rotated),
         };
         if arguments.is_empty() {
             let logs = Self::of_conf(plan, seen)?;
@@ -96,6 +100,7 @@ impl Logs {
             log_set: plan.log_set.as_deref(),
             head_parses: &|head| head_parses(plan, head),
             seen,
+            with_rotated,
         };
         let found = discover(&arguments, &options)?;
         say_skipped(plan, &found.skipped);

@@ -113,6 +113,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Sql(args) => runtime.block_on(commands::sql(&plan, args)),
         Command::Query(args) => runtime.block_on(commands::query(&plan, args)),
         Command::Ingest(args) => runtime.block_on(commands::ingest(&plan, args)),
+        Command::Tail(args) => runtime.block_on(commands::tail(&plan, args)),
         Command::Inspect(args) => commands::inspect(&plan, args),
         Command::Lake(command) => runtime.block_on(commands::lake(&plan, command)),
         Command::Simulate(args) => commands::simulate(&plan, args),

@@ -15,7 +15,7 @@ use crate::args::Shared;
 use crate::say::{Level, Voice};
 
 /// What holds for the whole run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) lake: PathBuf,
     /// Those of `--format`, in the order in which they are tried.

@@ -1,16 +1,23 @@
 //! What goes to standard error: notices, warnings, progress.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use floodmark_report::{Style, escape_control};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
+    /// What went wrong, each thing once.
+    Once,
     Quiet,
     Normal,
     Verbose,
 }
+
+/// The warnings so far.
+static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The voice of the command on standard error.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +28,11 @@ pub(crate) struct Voice {
 impl Voice {
     /// Something that went wrong but does not end the command; said always.
     pub(crate) fn warn(self, message: &str) {
-        line(&format!("warning: {message}"));
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = said.insert(message.to_owned());
+        if is_new || self.level > Level::Once {
+            line(&format!("warning: {message}"));
+        }
     }
 
     /// What was found or decided.

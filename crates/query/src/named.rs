@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = queries![
     "bots",
     "classes",
     "minutes",
+    "pulse",
     "traffic",
     "status",
     "top_paths",

@@ -1,5 +1,6 @@
 //! `floodmark ingest`: logs into the lake, each line once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,15 +32,51 @@ const COULD_NOT_RUN: i32 = 2;
 const DRAWS_A_SECOND: u8 = 5;
 
 pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
-    let stop = stop_on_signals()?;
+    let stop = stop_on_signals(&[SIGINT, SIGTERM])?;
+    let passed = pass(plan, &args.logs.logs, &stop, Named::Alone).await?;
+    if passed.is_stopped {
+        plan.voice
+            .warn("stopped by a signal; run it again to go on from here");
+    }
+    Ok(passed.outcome)
+}
+
+/// What a pass over logs came to.
+pub(super) struct Passed {
+    pub(super) outcome: Outcome,
+    /// Whether it ended early, with what was whole until then.
+    pub(super) is_stopped: bool,
+    /// As it is now.
+    pub(super) lake: Lake,
+    /// Those that were found.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// What a log that is named stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The file of that name.
+    Alone,
+    /// And what rotation made of it.
+    WithRotated,
+}
+
+/// Takes what is new in logs into the lake; `stop` ends it early.
+pub(super) async fn pass(
+    plan: &Plan,
+    arguments: &[String],
+    stop: &Arc<AtomicBool>,
+    named: Named,
+) -> Result<Passed> {
     let lake = Lake::open(plan.location()?).await?;
     let known = lake.as_ref().map_or(Ok(Vec::new()), Lake::known_sources)?;
     let memory = Memory::of(plan, &known);
     let reads = Reads::Once {
-        stop: Arc::clone(&stop),
+        stop: Arc::clone(stop),
         seen: memory.seen.clone(),
+        with_rotated: named == Named::WithRotated,
     };
-    let logs = Logs::find(plan, &args.logs.logs, &reads)?;
+    let logs = Logs::find(plan, arguments, &reads)?;
     let mut lake = match lake {
         Some(mut lake) => {
             lake.ready_to_write().await?;
@@ -74,7 +111,7 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
             ..LoadOptions::default()
         };
         let loaded = lake
-            .load(&intake, &load, &stop, &|tally| {
+            .load(&intake, &load, stop, &|tally| {
                 bar.set_position(feed.progress().done);
                 bar.set_message(crate::say::counted(tally.lines, "line"));
             })
@@ -98,31 +135,36 @@ pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
                     ));
                 }
                 account::say(plan, &logs, &total);
+                let files = logs.files.iter().map(|(file, _)| file);
+                let files = files.chain(&logs.unchanged);
+                let mut passed = Passed {
+                    outcome: Outcome::Incomplete,
+                    is_stopped: false,
+                    files: files.map(|file| file.path.clone()).collect(),
+                    lake,
+                };
                 if let Some(error) = logs.stdin_failure() {
                     plan.voice.warn(&format!(
                         "cannot read standard input to its end: {}",
                         said(error)
                     ));
-                    return Ok(Outcome::Incomplete);
+                    return Ok(passed);
                 }
                 if stop.load(Ordering::Relaxed) {
-                    plan.voice
-                        .warn("stopped by a signal; run it again to go on from here");
-                    return Ok(Outcome::Incomplete);
+                    passed.is_stopped = true;
+                    return Ok(passed);
                 }
-                if lake.is_to_compact() {
-                    tidy(plan, &mut lake).await;
+                if passed.lake.is_to_compact() {
+                    tidy(plan, &mut passed.lake).await;
                 }
                 plan.voice.notice(&format!(
                     "lake {} at version {}",
                     plan.lake.display(),
-                    lake.version()
+                    passed.lake.version()
                 ));
-                return Ok(account::outcome(
-                    plan,
-                    &total,
-                    failed + failures.len() + logs.failed(),
-                ));
+                let failed = failed + failures.len() + logs.failed();
+                passed.outcome = account::outcome(plan, &total, failed);
+                return Ok(passed);
             }
             Err(StoreError::Conflict { committed }) if attempt < CONFLICTS_MAX => {
                 total.add(*committed);
@@ -161,10 +203,10 @@ async fn tidy(plan: &Plan, lake: &mut Lake) {
     }
 }
 
-/// SIGINT and SIGTERM end the run after the blocks at hand, with a commit of what is whole; a second one at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>> {
+/// The first of these signals ends the run after the blocks at hand, with a commit of what is whole; a second one at once.
+pub(super) fn stop_on_signals(signals: &[i32]) -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for &signal in signals {
         signal_hook::flag::register_conditional_shutdown(signal, COULD_NOT_RUN, Arc::clone(&stop))
             .context("cannot listen for signals")?;
         signal_hook::flag::register(signal, Arc::clone(&stop))

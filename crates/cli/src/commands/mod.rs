@@ -11,6 +11,7 @@ mod report;
 mod shell;
 mod simulate;
 mod sql;
+mod tail;
 mod temporary;
 
 pub(crate) use ingest::ingest;
@@ -21,3 +22,4 @@ pub(crate) use report::report;
 pub(crate) use shell::{completions, man};
 pub(crate) use simulate::simulate;
 pub(crate) use sql::sql;
+pub(crate) use tail::tail;

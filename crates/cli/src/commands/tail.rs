@@ -1,0 +1,128 @@
+//! `floodmark tail`: logs followed into the lake.
+//!
+//! Each look is a pass of `ingest`: it finds the logs anew with what rotation left of them, knows by their bytes how far each is read,
+//! and commits the rest. So nothing is kept that a kill could lose, and a rotation is whatever the next look finds. Looking is polling,
+//! which works on every file system; where nothing has changed a look costs a few calls.
+
+mod changes;
+mod pulse;
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::time::Instant;
+
+use crate::args::TailArgs;
+use crate::commands::ingest::{Named, Passed, pass, stop_on_signals};
+use crate::plan::Plan;
+use crate::say::Level;
+use crate::{Outcome, account, clock};
+use changes::Changes;
+use pulse::Pulse;
+
+/// A signal is heeded, and a burst noticed, this long after it came at most.
+const STEP: Duration = Duration::from_millis(250);
+/// More new bytes than these do not wait for the flush.
+const FLUSH_BYTES: u64 = 64 << 20;
+
+pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
+    let logs = &args.logs.logs;
+    are_files(logs)?;
+    let stop = stop_on_signals(&[SIGINT, SIGTERM, SIGHUP])?;
+    if args.once {
+        return Ok(pass(plan, logs, &stop, Named::WithRotated).await?.outcome);
+    }
+    let mut plan = plan.clone();
+    let mut pulse = Pulse::from(clock::now_ms(), args.output);
+    let mut changes = Changes::default();
+    loop {
+        let began_ms = clock::now_ms();
+        changes.look(logs);
+        match pass(&plan, logs, &stop, Named::WithRotated).await {
+            Ok(Passed {
+                is_stopped: true, ..
+            }) => return Ok(Outcome::Done),
+            Ok(passed) => {
+                changes.watch(passed.files);
+                if plan.voice.level > Level::Once {
+                    plan.voice.notice(&format!(
+                        "following; what comes in is committed every {} s, a signal ends it",
+                        args.flush
+                    ));
+                    plan.voice.level = Level::Once;
+                }
+                pulse.beat(&plan, &passed.lake, began_ms).await?;
+            }
+            // It may come, or be opened to us.
+            Err(error) if is_missing(logs) => plan.voice.warn(&format!(
+                "{}; looking again every {} s",
+                account::chain(error.as_ref()),
+                args.flush
+            )),
+            Err(error) if plan.voice.level > Level::Once => return Err(error),
+            // A full disk or a busy lake: the lines stay in the log until the next look.
+            Err(error) => plan.voice.warn(&format!(
+                "{}; trying again every {} s",
+                account::chain(error.as_ref()),
+                args.flush
+            )),
+        }
+        if !wait(&stop, &mut changes, logs, Duration::from_secs(args.flush)).await {
+            // What is whole by now.
+            pass(&plan, logs, &Arc::default(), Named::WithRotated).await?;
+            return Ok(Outcome::Done);
+        }
+    }
+}
+
+/// Waits until there is something to look at; false where a signal came instead.
+async fn wait(stop: &AtomicBool, changes: &mut Changes, logs: &[String], flush: Duration) -> bool {
+    let due = Instant::now() + flush;
+    loop {
+        tokio::time::sleep(STEP).await;
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        let is_due = Instant::now() >= due;
+        let new_bytes = changes.new_bytes(logs);
+        if new_bytes.is_some_and(|bytes| is_due || bytes >= FLUSH_BYTES) {
+            return true;
+        }
+    }
+}
+
+/// Only files can be looked at again.
+fn are_files(logs: &[String]) -> Result<()> {
+    for log in logs {
+        if log == "-" {
+            bail!(
+                "`-`: expected a file, a glob or a directory, found standard input\nhint: `floodmark ingest -` reads it to its end"
+            );
+        }
+        let Ok(found) = fs::metadata(log).map(|found| found.file_type()) else {
+            continue;
+        };
+        if !found.is_file() && !found.is_dir() {
+            let kind = match (found.is_fifo(), found.is_socket()) {
+                (true, _) => "a pipe",
+                (_, true) => "a socket",
+                _ => "a device",
+            };
+            bail!(
+                "`{log}`: expected a file, a glob or a directory, found {kind}\nhint: `floodmark ingest` reads a pipe to its end"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether a log that is named cannot be opened now.
+fn is_missing(logs: &[String]) -> bool {
+    let is_missing = |log: &String| !log.contains(['*', '?', '[']) && fs::File::open(log).is_err();
+    logs.iter().any(is_missing)
+}

@@ -1,0 +1,74 @@
+//! Whether logs have changed since they were looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What shows that a file or a folder is not as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed_ns: (i64, i64),
+}
+
+/// The files of some logs as they were at the last look.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Those that were found, and the folders that they lie in: where a rotation shows.
+    watched: BTreeSet<PathBuf>,
+    stamps: BTreeMap<PathBuf, Stamp>,
+}
+
+impl Changes {
+    /// Takes down how things are, before they are read.
+    pub(super) fn look(&mut self, logs: &[String]) {
+        self.stamps = self.stamps_now(logs);
+    }
+
+    /// Watches the files that were found, too. What has changed in one that was not watched shows at the next look.
+    pub(super) fn watch(&mut self, files: Vec<PathBuf>) {
+        let known = std::mem::take(&mut self.watched);
+        for file in files {
+            self.watched.extend(file.parent().map(Path::to_owned));
+            self.watched.insert(file);
+        }
+        for path in self.watched.difference(&known) {
+            self.stamps
+                .extend(stamp(path).map(|stamp| (path.clone(), stamp)));
+        }
+    }
+
+    /// How many bytes files have grown by; `None` where nothing has changed.
+    pub(super) fn new_bytes(&self, logs: &[String]) -> Option<u64> {
+        let now = self.stamps_now(logs);
+        if now == self.stamps {
+            return None;
+        }
+        let grown = now.iter().map(|(path, stamp)| match self.stamps.get(path) {
+            Some(before) if before.inode == stamp.inode => stamp.bytes.saturating_sub(before.bytes),
+            _ => stamp.bytes,
+        });
+        Some(grown.sum())
+    }
+
+    fn stamps_now(&self, logs: &[String]) -> BTreeMap<PathBuf, Stamp> {
+        let named = logs.iter().map(PathBuf::from);
+        let paths = named.chain(self.watched.iter().cloned());
+        paths
+            .filter_map(|path| Some((path.clone(), stamp(&path)?)))
+            .collect()
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
+    Some(Stamp {
+        device: found.dev(),
+        inode: found.ino(),
+        bytes: if found.is_file() { found.len() } else { 0 },
+        changed_ns: (found.ctime(), found.ctime_nsec()),
+    })
+}

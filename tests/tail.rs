@@ -1,0 +1,214 @@
+//! Logs that are followed: each line is one row, whatever rotation does to the log and whoever kills the follower.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::process::Child;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::command::{Place, combined, end, signal, wait_for};
+use crate::faults::{count, is_whole};
+
+const LOG: &str = "access.log";
+
+/// A log, as a server writes it and something rotates it.
+struct Server<'p> {
+    place: &'p Place,
+    open: File,
+    written: usize,
+}
+
+impl<'p> Server<'p> {
+    fn new(place: &'p Place) -> Self {
+        Self {
+            place,
+            open: opened(place),
+            written: 0,
+        }
+    }
+
+    fn write(&mut self, lines: usize) {
+        self.open.write_all(&combined(self.written, lines)).unwrap();
+        self.written += lines;
+    }
+
+    /// Renames what was rotated before, the second one compressed.
+    fn make_room(&self) {
+        let path = |name: &str| self.place.path(&format!("{LOG}.{name}"));
+        for number in (1..9).rev() {
+            let (old, new) = (format!("{number}.gz"), format!("{}.gz", number + 1));
+            if path(&old).exists() {
+                fs::rename(path(&old), path(&new)).unwrap();
+            }
+        }
+        if path("1").exists() {
+            let mut gzip =
+                GzEncoder::new(File::create(path("2.gz")).unwrap(), Compression::default());
+            gzip.write_all(&fs::read(path("1")).unwrap()).unwrap();
+            gzip.finish().unwrap();
+            fs::remove_file(path("1")).unwrap();
+        }
+    }
+
+    /// The server writes on into the old file until it is told to open the new one.
+    fn rename(&mut self, late_lines: usize) {
+        self.make_room();
+        fs::rename(self.place.path(LOG), self.place.path(&format!("{LOG}.1"))).unwrap();
+        self.write(late_lines);
+        self.open = opened(self.place);
+    }
+
+    /// No line is written between the copy and the cut, which is what nobody could tell from a loss.
+    fn copytruncate(&mut self) {
+        self.make_room();
+        let copy = self.place.path(&format!("{LOG}.1"));
+        fs::copy(self.place.path(LOG), copy).unwrap();
+        self.open.set_len(0).unwrap();
+    }
+}
+
+fn opened(place: &Place) -> File {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    options.open(place.path(LOG)).unwrap()
+}
+
+/// Follows the log, its words into a file.
+fn follow(place: &Place) -> Child {
+    let mut said = OpenOptions::new();
+    let said = said.append(true).create(true).open(place.path("said"));
+    let mut command = place.command(&["tail", "--flush", "1", "--format", "combined", LOG]);
+    command.stderr(said.unwrap()).spawn().unwrap()
+}
+
+fn said(place: &Place) -> String {
+    let mut text = String::new();
+    let file = File::open(place.path("said"));
+    file.unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Waits until the lake holds all that was written.
+#[track_caller]
+fn all_are_rows(place: &Place, server: &Server<'_>) {
+    let has_lake = || {
+        place
+            .path("home/data/floodmark/lake/lines/_delta_log")
+            .exists()
+    };
+    wait_for("all lines", || {
+        (has_lake() && count(place, &[]) == server.written).then_some(())
+    });
+}
+
+#[test]
+fn each_line_is_one_row_through_rotations_and_kills() {
+    let place = Place::new();
+    let mut server = Server::new(&place);
+    server.write(500);
+    let mut follower = follow(&place);
+    all_are_rows(&place, &server);
+    for round in 0..6 {
+        server.write(200);
+        match round % 3 {
+            2 => server.copytruncate(),
+            late => server.rename(late * 50),
+        }
+        server.write(100);
+        if round % 2 == 0 {
+            // At any moment: in the middle of a look, or between two.
+            signal("KILL", follower.id());
+            end(follower);
+            // Rotated twice while nobody looked.
+            server.rename(10);
+            server.write(20);
+            follower = follow(&place);
+        }
+        all_are_rows(&place, &server);
+    }
+    server.write(7);
+    signal("TERM", follower.id());
+    let run = end(follower);
+    assert_eq!(run.code, 0, "{}", said(&place));
+    assert_eq!(count(&place, &[]), server.written);
+    is_whole(&place, &[]);
+    let paths = "select count(distinct path), count(distinct (source, line_offset)) from lines";
+    let paths = place.floodmark(&["sql", "-q", "-o", "csv", paths]).done();
+    let distinct = format!("{0},{0}", server.written);
+    assert!(paths.lines().nth(1) == Some(&distinct), "{paths}");
+}
+
+#[test]
+fn a_log_that_comes_later() {
+    let place = Place::new();
+    let follower = follow(&place);
+    let warning = "looking again every 1 s";
+    wait_for("the warning", || {
+        (place.path("said").exists() && said(&place).contains(warning)).then_some(())
+    });
+    let mut server = Server::new(&place);
+    server.write(10);
+    all_are_rows(&place, &server);
+    signal("HUP", follower.id());
+    assert_eq!(end(follower).code, 0);
+    let said = said(&place);
+    assert_eq!(said.matches("warning: ").count(), 1, "{said}");
+    assert!(said.contains("access.log"), "{said}");
+}
+
+#[test]
+fn once_takes_what_rotation_left_and_ends() {
+    let place = Place::new();
+    let mut server = Server::new(&place);
+    for _ in 0..3 {
+        server.write(100);
+        server.rename(0);
+    }
+    server.write(100);
+    for _ in 0..2 {
+        let run = place.floodmark(&["tail", "--once", LOG]);
+        assert_eq!(run.code, 0, "{run:#?}");
+        assert_eq!(count(&place, &[]), 400);
+    }
+}
+
+#[test]
+fn only_files_are_followed() {
+    let place = Place::new();
+    let made = place.program("mkfifo").arg(LOG).status().unwrap();
+    assert!(made.success());
+    for (log, found) in [
+        ("-", "standard input"),
+        (LOG, "a pipe"),
+        ("/dev/null", "a device"),
+    ] {
+        let run = place.floodmark(&["tail", log]);
+        let expected =
+            format!("error: `{log}`: expected a file, a glob or a directory, found {found}\n");
+        assert!(
+            run.code == 2 && run.stderr.starts_with(&expected),
+            "{run:#?}"
+        );
+    }
+}
+
+#[test]
+fn the_pulse_of_a_minute() {
+    let place = Place::new();
+    place.write(LOG, combined(0, 90));
+    assert_eq!(place.floodmark(&["ingest", "-q", LOG]).code, 0);
+    let pulse = place
+        .floodmark(&["query", "pulse", "-q", "-o", "csv"])
+        .done();
+    let minutes: Vec<&str> = pulse.lines().skip(1).collect();
+    assert_eq!(minutes.len(), 2, "{pulse}");
+    assert!(
+        minutes[0].starts_with("2026-11-02T00:00:00Z,,60,"),
+        "{pulse}"
+    );
+    assert!(
+        minutes[1].starts_with("2026-11-02T00:01:00Z,,30,"),
+        "{pulse}"
+    );
+}
