@@ -158,6 +158,32 @@ fn a_log_that_comes_later() {
 }
 
 #[test]
+fn a_second_follower_is_told_of_the_first() {
+    let place = Place::new();
+    let mut server = Server::new(&place);
+    server.write(10);
+    let first = follow(&place);
+    all_are_rows(&place, &server);
+    let log = place.path(LOG);
+    for log in [LOG, log.to_str().unwrap()] {
+        let second = place.floodmark(&["tail", log]);
+        let expected = format!(
+            "error: process {} follows `{log}` into the lake",
+            first.id()
+        );
+        assert!(
+            second.code == 2 && second.stderr.starts_with(&expected),
+            "{second:#?}"
+        );
+    }
+    signal("KILL", first.id());
+    end(first);
+    server.write(10);
+    assert_eq!(place.floodmark(&["tail", "--once", LOG]).code, 0);
+    assert_eq!(count(&place, &[]), 20);
+}
+
+#[test]
 fn once_takes_what_rotation_left_and_ends() {
     let place = Place::new();
     let mut server = Server::new(&place);

@@ -5,6 +5,7 @@
 //! which works on every file system; where nothing has changed a look costs a few calls.
 
 mod changes;
+mod claim;
 mod pulse;
 
 use std::fs;
@@ -23,6 +24,7 @@ use crate::plan::Plan;
 use crate::say::Level;
 use crate::{Outcome, account, clock};
 use changes::Changes;
+use claim::Claim;
 use pulse::Pulse;
 
 /// A signal is heeded, and a burst noticed, this long after it came at most.
@@ -34,6 +36,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     let logs = &args.logs.logs;
     are_files(logs)?;
     let stop = stop_on_signals(&[SIGINT, SIGTERM, SIGHUP])?;
+    let _claim = Claim::of(plan, logs)?;
     if args.once {
         return Ok(pass(plan, logs, &stop, Named::WithRotated).await?.outcome);
     }

@@ -124,7 +124,7 @@ impl Pulse {
     }
 }
 
-/// `2026-11-22 21:05 UTC  shop.example  1,204 requests, 310 clients, 224 by bots, 3 failed (0.2 %), 40 refused, p95 0.210 s`.
+/// `2026-11-22 21:05 UTC  shop.example  1,204 requests, 310 clients, 224 by bots, 3 failed (0.2 %), 40 answered 4xx, p95 0.210 s`.
 fn minute(plan: &Plan, rows: &RecordBatch, row: usize) -> String {
     let count = |name| count(rows, name, row);
     let mut parts = vec![
@@ -134,7 +134,7 @@ fn minute(plan: &Plan, rows: &RecordBatch, row: usize) -> String {
     let few = [
         ("bots", "by bots"),
         ("bad", "failed"),
-        ("status_4xx", "refused"),
+        ("status_4xx", "answered 4xx"),
     ];
     for (name, what) in few.into_iter().filter(|(name, _)| count(name) > 0) {
         let share = cell(rows, "bad_share", row).filter(|_| name == "bad");
@@ -154,7 +154,7 @@ fn minute(plan: &Plan, rows: &RecordBatch, row: usize) -> String {
     format!("{at}  {}{}", name.unwrap_or_default(), parts.join(", "))
 }
 
-/// `2026-11-22 21:07 UTC  outage since 21:02, 5 minutes, 310 of 402 requests failed: …`; where it is over, `outage from … to …`.
+/// `2026-11-22 22:44 UTC  outage since 2026-11-22 22:43 UTC: 1 minute with 4,687 requests, told by 492 failures (errors)`.
 fn incident(plan: &Plan, rows: &RecordBatch, row: usize, is_open: bool) -> String {
     let text = |name| cell(rows, name, row).unwrap_or_default();
     let (start, end) = (time(rows, "start", row), time(rows, "end", row));
@@ -163,12 +163,12 @@ fn incident(plan: &Plan, rows: &RecordBatch, row: usize, is_open: bool) -> Strin
         false => format!("over, from {} to {}", shown(plan, start), shown(plan, end)),
     };
     format!(
-        "{}  {} {when}: {}, {} of {} failed ({})",
+        "{}  {} {when}: {} with {}, told by {} ({})",
         shown(plan, end),
         text("kind"),
         counted(count(rows, "minutes", row), "minute"),
-        number(count(rows, "bad", row)),
         counted(count(rows, "requests", row), "request"),
+        counted(count(rows, "bad", row), "failure"),
         escape_control(&text("evidence")),
     )
 }
@@ -260,7 +260,7 @@ mod tests {
         ]);
         assert_eq!(
             minute(&plan(), &busy, 0),
-            "2026-11-22 22:05 CET  shop.example\\x07  1,204 requests, 310 clients, 224 by bots, 3 failed (0.2 %), 40 refused, p95 0.210 s"
+            "2026-11-22 22:05 CET  shop.example\\x07  1,204 requests, 310 clients, 224 by bots, 3 failed (0.2 %), 40 answered 4xx, p95 0.210 s"
         );
         let quiet = row(vec![
             ("minute", times(0)),
@@ -315,7 +315,7 @@ mod tests {
         let text = |is_open| incident(&plan(), &outage(4).batches[0], 0, is_open);
         assert_eq!(
             text(true),
-            "1970-01-01 01:04 CET  outage since 1970-01-01 01:01 CET: 3 minutes, 40 of 50 requests failed (bad_share)"
+            "1970-01-01 01:04 CET  outage since 1970-01-01 01:01 CET: 3 minutes with 50 requests, told by 40 failures (bad_share)"
         );
         assert!(
             text(false)
