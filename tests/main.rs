@@ -18,6 +18,7 @@ mod requests;
 #[cfg(feature = "s3")]
 mod s3;
 mod servers;
+mod service;
 mod tail;
 #[path = "../crates/format/tests/nginx/writer.rs"]
 mod writer;

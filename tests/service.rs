@@ -1,0 +1,97 @@
+//! The systemd unit that follows logs: systemd reads it as it is meant, and it may do what following does.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::command::{Place, combined, end};
+use crate::faults::{count, straced};
+
+const UNIT: &str = include_str!("../service/floodmark-tail.service");
+/// Of ten, where 10 is a service that may do anything.
+const EXPOSURE_MAX: f64 = 1.0;
+
+/// What a systemd tool prints.
+#[track_caller]
+fn analyzed(place: &Place, arguments: &[&str]) -> String {
+    let mut analyze = place.program("systemd-analyze");
+    end(analyze.args(arguments).spawn().unwrap()).done()
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit_and_little_exposed() {
+    let place = Place::new();
+    let installed = "/usr/local/bin/floodmark";
+    assert!(UNIT.contains(installed));
+    place.write(
+        "floodmark-tail.service",
+        UNIT.replace(installed, env!("CARGO_BIN_EXE_floodmark")),
+    );
+    let unit = "./floodmark-tail.service";
+    let mut verify = place.program("systemd-analyze");
+    let run = end(verify.args(["verify", "--man=no", unit]).spawn().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+    let exposure = analyzed(&place, &["security", "--offline=true", "--no-pager", unit]);
+    let level = exposure
+        .lines()
+        .last()
+        .and_then(|line| line.split(": ").nth(1));
+    let level = level.and_then(|level| level.split(' ').next()?.parse::<f64>().ok());
+    assert!(
+        level.is_some_and(|level| level < EXPOSURE_MAX),
+        "{exposure}"
+    );
+}
+
+/// The system calls of a filter, those of groups in it included.
+fn calls(place: &Place, filter: &str) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for line in analyzed(place, &["syscall-filter", filter]).lines().skip(1) {
+        match line.trim() {
+            "" => {}
+            comment if comment.starts_with('#') => {}
+            group if group.starts_with('@') => all.extend(calls(place, group)),
+            call => drop(all.insert(call.to_owned())),
+        }
+    }
+    all
+}
+
+#[test]
+fn the_unit_allows_the_system_calls_of_following() {
+    let place = Place::new();
+    place.write("access.log", combined(0, 1_000));
+    let run = straced(&place, &["-f"], &["tail", "--once", "access.log"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert_eq!(count(&place, &[]), 1_000);
+    let mut allowed = BTreeSet::new();
+    for filter in UNIT
+        .lines()
+        .filter_map(|line| line.strip_prefix("SystemCallFilter="))
+    {
+        for group in filter.trim_start_matches('~').split(' ') {
+            let calls = calls(&place, group);
+            match filter.starts_with('~') {
+                true => allowed.retain(|call| !calls.contains(call)),
+                false => allowed.extend(calls),
+            }
+        }
+    }
+    let trace = fs::read_to_string(place.path("trace")).unwrap();
+    let is_name = |byte: char| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == '_';
+    let mut made = 0;
+    for line in trace.lines() {
+        let call = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        let Some((name, arguments)) = call.split_once('(') else {
+            continue;
+        };
+        if name.is_empty() || !name.chars().all(is_name) {
+            continue;
+        }
+        assert!(allowed.contains(name), "{line}");
+        let is_socket = name.starts_with("socket");
+        assert!(!is_socket || arguments.starts_with("AF_UNIX"), "{line}");
+        made += 1;
+    }
+    assert!(made > 100, "{trace}");
+    assert!(UNIT.contains("\nRestrictAddressFamilies=AF_UNIX\n"));
+}
