@@ -183,6 +183,32 @@ fn a_second_follower_is_told_of_the_first() {
     assert_eq!(count(&place, &[]), 20);
 }
 
+/// A lake that cannot be written for a while: lines stay in their log, of which nothing changes meanwhile.
+#[test]
+fn what_could_not_be_committed_is_tried_again() {
+    let place = Place::new();
+    let mut server = Server::new(&place);
+    server.write(10);
+    let follower = follow(&place);
+    all_are_rows(&place, &server);
+    let log = place.path("home/data/floodmark/lake/lines/_delta_log");
+    let away = place.path("home/data/floodmark/lake/lines/away");
+    fs::rename(&log, &away).unwrap();
+    fs::write(&log, "in the way").unwrap();
+    server.write(10);
+    wait_for("the warning", || {
+        said(&place)
+            .contains("trying again every 1 s")
+            .then_some(())
+    });
+    fs::remove_file(&log).unwrap();
+    fs::rename(&away, &log).unwrap();
+    all_are_rows(&place, &server);
+    signal("TERM", follower.id());
+    assert_eq!(end(follower).code, 0);
+    is_whole(&place, &[]);
+}
+
 #[test]
 fn once_takes_what_rotation_left_and_ends() {
     let place = Place::new();

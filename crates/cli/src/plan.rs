@@ -115,6 +115,15 @@ impl Plan {
         }
     }
 
+    /// The lake's folder; `None` if it is in a bucket.
+    pub(crate) fn folder(&self) -> Result<Option<PathBuf>> {
+        match self.location()? {
+            Location::Folder(folder) => Ok(Some(folder)),
+            #[cfg(feature = "s3")]
+            Location::S3(_) => Ok(None),
+        }
+    }
+
     pub(crate) fn engine(&self, timeout_s: Option<u64>) -> EngineOptions {
         EngineOptions {
             threads: self.threads,

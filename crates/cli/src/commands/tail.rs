@@ -22,7 +22,7 @@ use crate::args::TailArgs;
 use crate::commands::ingest::{Named, Passed, pass, stop_on_signals};
 use crate::plan::Plan;
 use crate::say::Level;
-use crate::{Outcome, account, clock};
+use crate::{Outcome, account, clock, out};
 use changes::Changes;
 use claim::Claim;
 use pulse::Pulse;
@@ -59,7 +59,16 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
                     ));
                     plan.voice.level = Level::Once;
                 }
-                pulse.beat(&plan, &passed.lake, began_ms).await?;
+                match pulse.beat(&plan, &passed.lake, began_ms).await {
+                    Ok(()) => {}
+                    // Nobody reads any more.
+                    Err(error) if out::is_closed_pipe(&error) => return Err(error),
+                    // The lines are in the lake, and those that come are not to wait for an answer.
+                    Err(error) => plan.voice.warn(&format!(
+                        "what came in cannot be printed: {}",
+                        account::chain(error.as_ref())
+                    )),
+                }
             }
             // It may come, or be opened to us.
             Err(error) if is_missing(logs) => plan.voice.warn(&format!(
@@ -69,11 +78,14 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             )),
             Err(error) if plan.voice.level > Level::Once => return Err(error),
             // A full disk or a busy lake: the lines stay in the log until the next look.
-            Err(error) => plan.voice.warn(&format!(
-                "{}; trying again every {} s",
-                account::chain(error.as_ref()),
-                args.flush
-            )),
+            Err(error) => {
+                changes.forget();
+                plan.voice.warn(&format!(
+                    "{}; trying again every {} s",
+                    account::chain(error.as_ref()),
+                    args.flush
+                ));
+            }
         }
         if !wait(&stop, &mut changes, logs, Duration::from_secs(args.flush)).await {
             // What is whole by now.

@@ -28,6 +28,11 @@ impl Changes {
         self.stamps = self.stamps_now(logs);
     }
 
+    /// Takes everything for changed.
+    pub(super) fn forget(&mut self) {
+        self.stamps.clear();
+    }
+
     /// Watches the files that were found, too. What has changed in one that was not watched shows at the next look.
     pub(super) fn watch(&mut self, files: Vec<PathBuf>) {
         let known = std::mem::take(&mut self.watched);

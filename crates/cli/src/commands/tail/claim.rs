@@ -6,7 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use floodmark_store::Location;
 
 use crate::plan::Plan;
 
@@ -22,14 +21,10 @@ impl Claim {
     /// Claims the logs, or what nginx.conf names, in the lake's folder. A bucket has no locks; there two followers send each
     /// other back at each commit, and add nothing twice.
     pub(super) fn of(plan: &Plan, logs: &[String]) -> Result<Self> {
-        let folder = match plan.location()? {
-            Location::Folder(folder) => folder,
-            #[cfg(feature = "s3")]
-            Location::S3(_) => {
-                return Ok(Self {
-                    _locked: Vec::new(),
-                });
-            }
+        let Some(folder) = plan.folder()? else {
+            return Ok(Self {
+                _locked: Vec::new(),
+            });
         };
         let mut followed: Vec<PathBuf> = logs.iter().map(PathBuf::from).collect();
         if followed.is_empty() {
