@@ -257,7 +257,7 @@ fn tomcat(place: &Place) -> Command {
 }
 
 /// Debian keeps servers where only root looks for them.
-fn installed(name: &str, package: &str) -> PathBuf {
+pub(crate) fn installed(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
     let mut programs = folders.map(|folder| folder.join(name));

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::process::Child;
 
 use flate2::Compression;
@@ -9,6 +11,7 @@ use flate2::write::GzEncoder;
 
 use crate::command::{Place, combined, end, signal, wait_for};
 use crate::faults::{count, is_whole};
+use crate::servers::installed;
 
 const LOG: &str = "access.log";
 
@@ -89,16 +92,16 @@ fn said(place: &Place) -> String {
     text
 }
 
+fn has_lake(place: &Place) -> bool {
+    let log = place.path("home/data/floodmark/lake/lines/_delta_log");
+    log.join("00000000000000000000.json").exists()
+}
+
 /// Waits until the lake holds all that was written.
 #[track_caller]
 fn all_are_rows(place: &Place, server: &Server<'_>) {
-    let has_lake = || {
-        place
-            .path("home/data/floodmark/lake/lines/_delta_log")
-            .exists()
-    };
     wait_for("all lines", || {
-        (has_lake() && count(place, &[]) == server.written).then_some(())
+        (has_lake(place) && count(place, &[]) == server.written).then_some(())
     });
 }
 
@@ -181,6 +184,120 @@ fn a_second_follower_is_told_of_the_first() {
     server.write(10);
     assert_eq!(place.floodmark(&["tail", "--once", LOG]).code, 0);
     assert_eq!(count(&place, &[]), 20);
+}
+
+const NGINX_CONF: &str = "
+daemon off;
+master_process off;
+pid @/nginx.pid;
+error_log @/error.log info;
+events { worker_connections 64; }
+http {
+    client_body_temp_path @/body;
+    proxy_temp_path @/proxy;
+    fastcgi_temp_path @/fastcgi;
+    uwsgi_temp_path @/uwsgi;
+    scgi_temp_path @/scgi;
+    server {
+        listen 127.0.0.1:PORT;
+        access_log @/access.log combined;
+        location / { return 204; }
+    }
+}
+";
+
+/// As Debian's package of Nginx has it, but for the time that is waited for.
+const LOGROTATE_CONF: &str = "
+@/access.log {
+    size 1
+    rotate 100
+    missingok
+    compress
+    delaycompress
+    postrotate
+        kill -USR1 `cat @/nginx.pid`
+    endscript
+}
+";
+
+/// An Nginx at work; it ends with the test.
+struct Nginx {
+    child: Child,
+    port: u16,
+}
+
+impl Nginx {
+    fn start(place: &Place) -> Self {
+        let any = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = any.local_addr().unwrap().port();
+        drop(any);
+        let folder = place.path("").display().to_string();
+        let filled = |conf: &str| {
+            let conf = conf.replace('@', folder.trim_end_matches('/'));
+            conf.replace("PORT", &port.to_string())
+        };
+        place.write("nginx.conf", filled(NGINX_CONF));
+        place.write("logrotate.conf", filled(LOGROTATE_CONF));
+        let mut nginx = place.program(installed("nginx", "nginx-light"));
+        nginx.arg("-p").arg(place.path(""));
+        nginx.arg("-c").arg(place.path("nginx.conf"));
+        nginx.arg("-e").arg(place.path("error.log"));
+        let child = nginx.spawn().unwrap();
+        wait_for("nginx", || TcpStream::connect(("127.0.0.1", port)).ok());
+        Self { child, port }
+    }
+
+    /// Asks for pages by number; an answer comes before its line is logged, if only just.
+    fn ask(&self, numbers: Range<usize>) {
+        for number in numbers {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+            write!(stream, "GET /{number} HTTP/1.0\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        signal("QUIT", self.child.id());
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_nginx_whose_log_logrotate_rotates() {
+    const ROUNDS: usize = 12;
+    const PAGES: usize = 40;
+    let place = Place::new();
+    let nginx = Nginx::start(&place);
+    let mut follower = follow(&place);
+    for round in 0..ROUNDS {
+        let first = round * PAGES;
+        nginx.ask(first..first + PAGES / 2);
+        let mut logrotate = place.program(installed("logrotate", "logrotate"));
+        logrotate.arg("--state").arg(place.path("rotated"));
+        let rotated = end(logrotate.arg(place.path("logrotate.conf")).spawn().unwrap());
+        assert_eq!(rotated.code, 0, "{rotated:#?}");
+        if round % 3 == 1 {
+            signal("KILL", follower.id());
+            end(follower);
+            follower = follow(&place);
+        }
+        nginx.ask(first + PAGES / 2..first + PAGES);
+    }
+    let numbers = "select count(*), count(distinct path), min(cast(substr(path, 2) as int)), max(cast(substr(path, 2) as int)) from lines";
+    let last = ROUNDS * PAGES - 1;
+    let expected = format!("{0},{0},0,{last}", last + 1);
+    wait_for("all pages", || {
+        let found =
+            has_lake(&place).then(|| place.floodmark(&["sql", "-q", "-o", "csv", numbers]).done());
+        found.filter(|found| found.lines().nth(1) == Some(&expected))
+    });
+    signal("TERM", follower.id());
+    assert_eq!(end(follower).code, 0, "{}", said(&place));
+    is_whole(&place, &[]);
 }
 
 /// A lake that cannot be written for a while: lines stay in their log, of which nothing changes meanwhile.

@@ -33,16 +33,12 @@ impl Changes {
         self.stamps.clear();
     }
 
-    /// Watches the files that were found, too. What has changed in one that was not watched shows at the next look.
+    /// Watches the files that were found, too. One that was not watched before they were read counts as changed: it may have been.
     pub(super) fn watch(&mut self, files: Vec<PathBuf>) {
-        let known = std::mem::take(&mut self.watched);
+        self.watched.clear();
         for file in files {
             self.watched.extend(file.parent().map(Path::to_owned));
             self.watched.insert(file);
-        }
-        for path in self.watched.difference(&known) {
-            self.stamps
-                .extend(stamp(path).map(|stamp| (path.clone(), stamp)));
         }
     }
 
