@@ -1,6 +1,7 @@
 //! From LOG arguments, or from nginx.conf, to files whose format is known.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,24 @@ pub(crate) struct ConfLogs {
     pub(crate) failed: usize,
 }
 
+/// There are logs, and none of them can be read.
+#[derive(Debug)]
+pub(crate) struct NoneReadable {
+    port: u16,
+}
+
+impl fmt::Display for NoneReadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "none of the logs that nginx.conf names for port {} can be read\nhint: `floodmark inspect` lists them, each with its reason",
+            self.port
+        )
+    }
+}
+
+impl std::error::Error for NoneReadable {}
+
 /// How logs are read.
 #[derive(Debug)]
 pub(crate) enum Reads {
@@ -78,10 +97,7 @@ impl Logs {
         if arguments.is_empty() {
             let logs = Self::of_conf(plan, seen)?;
             if logs.files.is_empty() && logs.unchanged.is_empty() {
-                bail!(
-                    "none of the logs that nginx.conf names for port {} can be read\nhint: `floodmark inspect` lists them, each with its reason",
-                    plan.port
-                );
+                return Err(NoneReadable { port: plan.port }.into());
             }
             return Ok(logs);
         }

@@ -190,6 +190,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is of the moment: a log that may come, be opened to us, or is being rotated just now.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing { .. }
+                | Self::Vanished { .. }
+                | Self::Replaced { .. }
+                | Self::PermissionDenied { .. }
+                | Self::NoMatch { .. }
+                | Self::NoLogs { .. }
+                | Self::Truncated { .. }
+                | Self::Shrank { .. }
+        )
+    }
+
     pub(crate) fn open(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::args::TailArgs;
 use crate::commands::ingest::{Named, Passed, pass, stop_on_signals};
+use crate::logs::NoneReadable;
 use crate::plan::Plan;
 use crate::say::Level;
 use crate::{Outcome, account, clock, out};
@@ -70,18 +71,14 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
                     )),
                 }
             }
-            // It may come, or be opened to us.
-            Err(error) if is_missing(logs) => plan.voice.warn(&format!(
-                "{}; looking again every {} s",
-                account::chain(error.as_ref()),
-                args.flush
-            )),
-            Err(error) if plan.voice.level > Level::Once => return Err(error),
-            // A full disk or a busy lake: the lines stay in the log until the next look.
+            Err(error) if plan.voice.level > Level::Once && !may_pass(&error) => {
+                return Err(error);
+            }
+            // A rotation, a full disk, a busy lake: the lines stay in their log until the next look.
             Err(error) => {
                 changes.forget();
                 plan.voice.warn(&format!(
-                    "{}; trying again every {} s",
+                    "{}; looking again every {} s",
                     account::chain(error.as_ref()),
                     args.flush
                 ));
@@ -136,8 +133,10 @@ fn are_files(logs: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a log that is named cannot be opened now.
-fn is_missing(logs: &[String]) -> bool {
-    let is_missing = |log: &String| !log.contains(['*', '?', '[']) && fs::File::open(log).is_err();
-    logs.iter().any(is_missing)
+/// Whether it is the logs that cannot be read now.
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_source = cause.downcast_ref::<floodmark_source::Error>();
+        cause.is::<NoneReadable>() || of_source.is_some_and(floodmark_source::Error::may_pass)
+    })
 }

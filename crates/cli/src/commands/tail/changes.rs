@@ -19,18 +19,19 @@ struct Stamp {
 pub(super) struct Changes {
     /// Those that were found, and the folders that they lie in: where a rotation shows.
     watched: BTreeSet<PathBuf>,
-    stamps: BTreeMap<PathBuf, Stamp>,
+    /// `None` where that does not matter, as what was there could not be read.
+    stamps: Option<BTreeMap<PathBuf, Stamp>>,
 }
 
 impl Changes {
     /// Takes down how things are, before they are read.
     pub(super) fn look(&mut self, logs: &[String]) {
-        self.stamps = self.stamps_now(logs);
+        self.stamps = Some(self.stamps_now(logs));
     }
 
     /// Takes everything for changed.
     pub(super) fn forget(&mut self) {
-        self.stamps.clear();
+        self.stamps = None;
     }
 
     /// Watches the files that were found, too. One that was not watched before they were read counts as changed: it may have been.
@@ -44,11 +45,14 @@ impl Changes {
 
     /// How many bytes files have grown by; `None` where nothing has changed.
     pub(super) fn new_bytes(&self, logs: &[String]) -> Option<u64> {
+        let Some(stamps) = &self.stamps else {
+            return Some(0);
+        };
         let now = self.stamps_now(logs);
-        if now == self.stamps {
+        if now == *stamps {
             return None;
         }
-        let grown = now.iter().map(|(path, stamp)| match self.stamps.get(path) {
+        let grown = now.iter().map(|(path, stamp)| match stamps.get(path) {
             Some(before) if before.inode == stamp.inode => stamp.bytes.saturating_sub(before.bytes),
             _ => stamp.bytes,
         });
