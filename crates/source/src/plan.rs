@@ -26,7 +26,7 @@ pub struct Reading {
     pub(crate) input: Input,
     /// Where the file ends in the one known source that it is all of.
     pub(crate) ends_at: Option<KnownSource>,
-    matched: Option<SourceId>,
+    pub(crate) matched: Option<SourceId>,
 }
 
 impl Reading {
