@@ -22,6 +22,8 @@ pub(crate) struct Line {
     pub(crate) hash: u64,
     /// Whether it holds anything but its newline.
     pub(crate) is_blank: bool,
+    /// Whether it has a newline.
+    pub(crate) is_whole: bool,
 }
 
 /// Random access to decoded bytes. A compressed file is decoded anew where it has to go back.
@@ -317,6 +319,7 @@ pub(crate) struct LineHasher {
     sha: Sha256,
     bytes: u64,
     is_filled: bool,
+    is_whole: bool,
 }
 
 impl LineHasher {
@@ -326,6 +329,7 @@ impl LineHasher {
         let taken = newline.map_or(chunk.len(), |newline| newline + 1);
         self.sha.update(&chunk[..taken]);
         self.bytes += taken as u64;
+        self.is_whole = newline.is_some();
         self.is_filled |= chunk[..taken]
             .iter()
             .any(|byte| !byte.is_ascii_whitespace());
@@ -338,6 +342,7 @@ impl LineHasher {
         (self.bytes > 0).then_some(Line {
             hash,
             is_blank: !self.is_filled,
+            is_whole: self.is_whole,
         })
     }
 }

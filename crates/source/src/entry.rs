@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) segment: Option<Segment>,
     pub(crate) outcome: Outcome,
     pub(crate) matched: Option<SourceId>,
+    /// The known sources that are in it to where they are read.
+    pub(crate) held: Vec<SourceId>,
     /// Where it ends in the one known source that it is all of.
     pub(crate) ends_at: Option<KnownSource>,
     /// The file that holds the bytes before the segment.
@@ -43,6 +45,7 @@ impl Entry {
             segment: None,
             outcome,
             matched: None,
+            held: Vec::new(),
             ends_at: None,
             after: None,
         }
@@ -180,6 +183,21 @@ impl Entry {
             unterminated,
             file: Some(index),
         })
+    }
+
+    /// Whether the file begins with a line, as far as that is known.
+    pub(crate) fn may_begin_with(&self, first_line: u64) -> bool {
+        let ends_at = self.ends_at.as_ref();
+        self.first_line.is_some_and(|line| line.hash == first_line)
+            || ends_at.is_some_and(|ends_at| ends_at.id.first_line() == first_line)
+    }
+
+    /// The anchor of its bytes up to `end`; `None` if it is shorter or cannot be read.
+    pub(crate) fn anchor_at(&mut self, end: u64) -> Option<u64> {
+        let mut content = self.content().ok()?;
+        let anchor = content.anchor_at(end, end);
+        self.notes = content.into_notes();
+        anchor
     }
 
     pub(crate) fn line_at(&mut self, position: u64) -> Result<Option<Line>, Error> {

@@ -4,12 +4,32 @@
 //! name and nothing more came: whoever deletes it then deletes nothing unread. It is lost when no file holds it any more while it was live: it
 //! was truncated, deleted, or rotated away before anyone looked, and nobody knows how much came after what was read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 
 use crate::{Outcome, Reading, SourceId};
 
-/// The sources of followed logs after a look.
+/// A source that no file holds is lost if none does so much later: a look into the middle of a rotation may miss a file that is
+/// renamed meanwhile.
+const LOST_AFTER_US: i64 = 1_000_000;
+
+/// What is known from one look at logs to the next. All times are microseconds since the epoch.
+///
+/// Nothing of it has to be kept: what is not known here is what the lake says.
+#[derive(Debug, Default)]
+pub struct Follower {
+    /// When each source was live and read to its end. Later than the lake says where nothing came since.
+    live: BTreeMap<SourceId, i64>,
+    /// When each source that no file holds was missed first.
+    missed: BTreeMap<SourceId, i64>,
+    /// What each log is that is a symbolic link.
+    targets: BTreeMap<String, PathBuf>,
+    /// What such a log was before, as long as something comes there.
+    earlier: BTreeSet<PathBuf>,
+}
+
+/// The sources of followed logs at a look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Followed {
     /// The log sets that were looked at, whether or not they hold a line.
@@ -18,74 +38,122 @@ pub struct Followed {
     pub live: BTreeSet<SourceId>,
     /// Those that were live and are known to their end.
     pub ended: BTreeSet<SourceId>,
-    /// Those that were live and that no file holds.
-    pub missing: Vec<Missing>,
+    /// Those that were live and that no file has held for a while.
+    pub lost: Vec<Lost>,
 }
 
-/// A source that no file holds.
+/// A source whose end is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct Lost {
     /// The source.
     pub source: SourceId,
+    /// When it was read to its end for the last time.
+    pub since_us: i64,
+    /// When it was missed first.
+    pub missed_us: i64,
     /// The file that has its log's name now; `None` if there is none, or none with a line.
     pub successor: Option<PathBuf>,
 }
 
-/// Compares what files hold with what was live before. Of a log set with a file that could not be read nothing is said but that: the
-/// file may hold what seems to be missing.
-///
-/// A look may fall into the middle of a rotation and miss a file that is renamed meanwhile, so that only what is missing twice is lost.
-pub fn followed<'s>(
-    readings: &[Reading],
-    were_live: impl IntoIterator<Item = &'s SourceId>,
-) -> Followed {
-    let is_failed = |reading: &&Reading| matches!(reading.outcome, Outcome::Failed(_));
-    let failed: BTreeSet<&str> = readings
-        .iter()
-        .filter(is_failed)
-        .map(|reading| reading.file.log_set.as_str())
-        .collect();
-    let readings = || {
-        let readings = readings.iter();
-        readings.filter(|reading| !failed.contains(reading.file.log_set.as_str()))
-    };
-    let log_sets: BTreeSet<String> = readings()
-        .map(|reading| reading.file.log_set.clone())
-        .collect();
-    let live: BTreeSet<SourceId> = readings()
-        .filter(|reading| reading.file.is_live())
-        .filter_map(|reading| reading.source().cloned())
-        .collect();
-    let mut followed = Followed {
-        log_sets,
-        live,
-        ..Followed::default()
-    };
-    for source in were_live {
-        if !followed.log_sets.contains(source.log_set()) || followed.live.contains(source) {
-            continue;
+impl Follower {
+    /// The logs, with what those that are symbolic links stood for before: a server writes there until it is told.
+    pub fn with_earlier(&mut self, logs: &[String]) -> Vec<String> {
+        for log in logs {
+            let is_link = fs::symlink_metadata(log).is_ok_and(|found| found.is_symlink());
+            let Some(target) = is_link.then(|| fs::canonicalize(log).ok()).flatten() else {
+                continue;
+            };
+            self.earlier.remove(&target);
+            let before = self.targets.insert(log.clone(), target.clone());
+            self.earlier
+                .extend(before.filter(|before| *before != target));
         }
-        let mut holding = readings().filter(|reading| reading.holds(source)).peekable();
-        if holding.peek().is_none() {
-            let successor = readings().find(|reading| {
-                let is_of_set = reading.file.log_set == source.log_set();
-                is_of_set && reading.file.is_live() && reading.source().is_some()
+        self.earlier.retain(|file| file.exists());
+        let earlier = self.earlier.iter().map(|file| file.display().to_string());
+        earlier.chain(logs.iter().cloned()).collect()
+    }
+
+    /// Compares what files hold, all files of the logs, with what was live before and when. Of a log set with a file that could
+    /// not be read nothing is said: that file may hold what seems to be missing.
+    pub fn look(
+        &mut self,
+        readings: &[Reading],
+        were_live: &BTreeMap<SourceId, i64>,
+        at_us: i64,
+    ) -> Followed {
+        let is_failed = |reading: &&Reading| matches!(reading.outcome, Outcome::Failed(_));
+        let log_set = |reading: &Reading| reading.file.log_set.clone();
+        let failed: BTreeSet<String> = readings.iter().filter(is_failed).map(log_set).collect();
+        let readings = || {
+            let readings = readings.iter();
+            readings.filter(|reading| !failed.contains(&reading.file.log_set))
+        };
+        let named = || readings().filter(|reading| !self.earlier.contains(&reading.file.path));
+        let live = || named().filter(|reading| reading.file.is_live());
+        let mut followed = Followed {
+            log_sets: named().map(log_set).collect(),
+            live: live().filter_map(Reading::source).cloned().collect(),
+            ..Followed::default()
+        };
+        let mut missed = BTreeMap::new();
+        for (source, &live_us) in were_live {
+            if !followed.log_sets.contains(source.log_set()) || followed.live.contains(source) {
+                continue;
+            }
+            let mut holding = readings()
+                .filter(|reading| reading.holds(source))
+                .peekable();
+            if holding.peek().is_some() {
+                if holding.all(|reading| matches!(reading.outcome, Outcome::NothingNew { .. })) {
+                    followed.ended.insert(source.clone());
+                }
+                continue;
+            }
+            let missed_us = self.missed.get(source).copied().unwrap_or(at_us);
+            missed.insert(source.clone(), missed_us);
+            if at_us < missed_us + LOST_AFTER_US {
+                continue;
+            }
+            let successor = live().find(|reading| {
+                reading.file.log_set == source.log_set() && reading.source().is_some()
             });
-            followed.missing.push(Missing {
+            followed.lost.push(Lost {
                 source: source.clone(),
+                since_us: self.live.get(source).map_or(live_us, |us| live_us.max(*us)),
+                missed_us,
                 successor: successor.map(|reading| reading.file.path.clone()),
             });
-        } else if holding.all(|reading| matches!(reading.outcome, Outcome::NothingNew { .. })) {
-            followed.ended.insert(source.clone());
         }
+        let quiet =
+            readings().filter(|reading| matches!(reading.outcome, Outcome::NothingNew { .. }));
+        let quiet: Vec<PathBuf> = quiet.map(|reading| reading.file.path.clone()).collect();
+        self.earlier.retain(|file| !quiet.contains(file));
+        self.missed = missed;
+        followed
     }
-    followed
+
+    /// What a look found is in the lake.
+    pub fn committed(&mut self, followed: &Followed, at_us: i64) {
+        for lost in &followed.lost {
+            self.missed.remove(&lost.source);
+        }
+        self.live = followed
+            .live
+            .iter()
+            .map(|source| (source.clone(), at_us))
+            .collect();
+    }
+
+    /// Whether something is missing that another look may find.
+    pub fn is_missing_something(&self) -> bool {
+        !self.missed.is_empty()
+    }
 }
 
 impl Reading {
-    /// The source that the file's last bytes belong to, as far as it is known or planned.
-    pub fn source(&self) -> Option<&SourceId> {
-        let segment = self.segment.as_ref();
+    /// The source that the file's last bytes belong to, if its first line is complete.
+    fn source(&self) -> Option<&SourceId> {
+        let segment = self.segment.as_ref().filter(|_| !self.is_unborn);
         segment
             .map(|segment| &segment.source)
             .or(self.matched.as_ref())
@@ -100,22 +168,22 @@ impl Reading {
                 | Outcome::NothingNew { .. }
                 | Outcome::DuplicateOf(_)
         );
-        is_whole && self.source() == Some(source)
+        is_whole && (self.source() == Some(source) || self.held.contains(source))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::{BlockOptions, DiscoverOptions, Feed, KnownSource, discover, plan};
 
-    /// A folder with a log that is looked at again and again.
+    /// A folder with a log that is looked at again and again, each second and a bit.
     struct Log {
         folder: tempfile::TempDir,
         known: Vec<KnownSource>,
-        live: BTreeSet<SourceId>,
+        live: BTreeMap<SourceId, i64>,
+        follower: Follower,
+        now_us: i64,
     }
 
     impl Log {
@@ -123,7 +191,9 @@ mod tests {
             Self {
                 folder: tempfile::tempdir().unwrap(),
                 known: Vec::new(),
-                live: BTreeSet::new(),
+                live: BTreeMap::new(),
+                follower: Follower::default(),
+                now_us: 0,
             }
         }
 
@@ -137,35 +207,44 @@ mod tests {
 
         /// Reads all that is new.
         fn look(&mut self) -> Followed {
+            self.now_us += LOST_AFTER_US;
             let log = self.path("access.log").display().to_string();
+            let logs = self.follower.with_earlier(&[log]);
             let options = DiscoverOptions {
                 with_rotated: true,
                 ..DiscoverOptions::default()
             };
-            let readings = plan(discover(&[log], &options).unwrap().files, &self.known);
-            let followed = followed(&readings, &self.live);
+            let readings = plan(discover(&logs, &options).unwrap().files, &self.known);
+            let followed = self.follower.look(&readings, &self.live, self.now_us);
             let feed = Feed::new(readings, BlockOptions::default());
             while feed.next().is_some() {}
             for position in feed.positions() {
                 self.known.retain(|known| known.id != position.source);
                 self.known.push(position.into());
             }
-            self.live.extend(followed.live.iter().cloned());
-            self.live.retain(|source| !followed.ended.contains(source));
+            for source in &followed.live {
+                self.live.insert(source.clone(), self.now_us);
+            }
+            let lost = followed.lost.iter().map(|lost| &lost.source);
+            for over in followed.ended.iter().chain(lost) {
+                self.live.remove(over);
+            }
+            self.follower.committed(&followed, self.now_us);
             followed
         }
 
+        /// How many sources are live and ended, and what took the place of lost ones.
         #[track_caller]
-        fn check(&mut self, live: usize, ended: usize, missing: &[Option<&str>]) {
+        fn check(&mut self, live: usize, ended: usize, lost: &[Option<&str>]) {
             let found = self.look();
-            let successor = |missing: &Missing| {
-                let successor = missing.successor.as_ref();
+            let successor = |lost: &Lost| {
+                let successor = lost.successor.as_ref();
                 successor.map(|path| path.file_name().unwrap().display().to_string())
             };
-            let successors: Vec<_> = found.missing.iter().map(successor).collect();
+            let successors: Vec<_> = found.lost.iter().map(successor).collect();
             let successors: Vec<_> = successors.iter().map(Option::as_deref).collect();
             assert_eq!((found.live.len(), found.ended.len()), (live, ended));
-            assert_eq!(successors, missing);
+            assert_eq!(successors, lost);
             assert_eq!(found.log_sets.len(), 1);
         }
     }
@@ -195,23 +274,65 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_without_a_copy_is_missing() {
+    fn what_was_cut_without_a_copy_is_lost() {
         let mut log = Log::new();
         log.write("access.log", "one\n");
         log.check(1, 0, &[]);
         log.write("access.log", "");
-        log.check(0, 0, &[None]);
+        log.check(0, 0, &[]);
         log.write("access.log", "two\n");
-        log.check(1, 0, &[Some("access.log")]);
+        let found = log.look();
+        let [lost] = &found.lost[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(
+            (lost.since_us, lost.missed_us),
+            (LOST_AFTER_US, 2 * LOST_AFTER_US)
+        );
+        assert_eq!(lost.successor, Some(log.path("access.log")));
+        log.check(1, 0, &[]);
     }
 
     #[test]
-    fn what_is_shorter_than_what_was_read_holds_it_no_more() {
+    fn what_was_missed_for_a_moment_is_not_lost() {
+        let mut log = Log::new();
+        log.write("access.log", "one\n");
+        log.check(1, 0, &[]);
+        fs::rename(log.path("access.log"), log.path("elsewhere")).unwrap();
+        log.write("access.log", "two\n");
+        log.check(1, 0, &[]);
+        fs::rename(log.path("elsewhere"), log.path("access.log.1")).unwrap();
+        log.check(1, 1, &[]);
+        log.check(1, 0, &[]);
+    }
+
+    #[test]
+    fn what_is_shorter_than_what_was_read_is_lost() {
         let mut log = Log::new();
         log.write("access.log", "one\ntwo\nthree\n");
         log.check(1, 0, &[]);
         log.write("access.log", "one\ntwo\n");
+        log.check(1, 0, &[]);
         log.check(1, 0, &[Some("access.log")]);
+    }
+
+    #[test]
+    fn what_a_link_stood_for_ends_too() {
+        let mut log = Log::new();
+        let link = |log: &Log, to: &str| {
+            let _ = fs::remove_file(log.path("access.log"));
+            std::os::unix::fs::symlink(log.path(to), log.path("access.log")).unwrap();
+        };
+        log.write("access-a.log", "one\n");
+        link(&log, "access-a.log");
+        log.check(1, 0, &[]);
+        log.write("access-b.log", "two\n");
+        log.write("access-a.log", "one\nlate\n");
+        link(&log, "access-b.log");
+        log.check(1, 0, &[]);
+        log.check(1, 1, &[]);
+        log.check(1, 0, &[]);
+        assert_eq!(log.follower.earlier, BTreeSet::new());
     }
 
     #[test]
@@ -222,7 +343,7 @@ mod tests {
         log.write("access.log", "two\n");
         // The beginning of a gzip file.
         fs::write(log.path("access.log.1.gz"), b"\x1f\x8b\x08\x00").unwrap();
-        let found = log.look();
-        assert_eq!(found, Followed::default());
+        assert_eq!(log.look(), Followed::default());
+        assert!(!log.follower.is_missing_something());
     }
 }

@@ -26,8 +26,8 @@
 //! ```
 //!
 //! All offsets count decompressed bytes. Memory is constant however long a file or a line is. Nothing here parses a
-//! line, maps a file into memory, or reads a clock. A live log is followed by doing all of it again; [`followed`] tells what
-//! has become of it since.
+//! line, maps a file into memory, or reads a clock. A live log is followed by doing all of it again; [`Follower`] tells
+//! what has become of it since.
 
 mod blocks;
 mod content;
@@ -51,7 +51,7 @@ pub use blocks::{Block, BlockOptions, BlockReader, LastLine, LongLine, Piece};
 pub use discover::{DiscoverOptions, Discovery, SkipReason, Skipped, discover, discover_sets};
 pub use error::Error;
 pub use feed::{Feed, Progress};
-pub use follow::{Followed, Missing, followed};
+pub use follow::{Followed, Follower, Lost};
 pub use identity::{ANCHOR_BYTES, KnownSource, SourceId, SourcePosition, anchor};
 pub use log_file::{Compression, FileIdentity, LogFile, Rotation};
 pub use logrotate::copytruncated;

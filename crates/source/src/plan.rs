@@ -27,6 +27,10 @@ pub struct Reading {
     /// Where the file ends in the one known source that it is all of.
     pub(crate) ends_at: Option<KnownSource>,
     pub(crate) matched: Option<SourceId>,
+    /// The known sources that are in it to where they are read.
+    pub(crate) held: Vec<SourceId>,
+    /// Whether its first line is one that a server may still be writing, so that there is no source yet.
+    pub(crate) is_unborn: bool,
 }
 
 impl Reading {
@@ -331,6 +335,10 @@ impl Planner {
             bytes: already,
             rest,
         } = walk;
+        let held = matches
+            .iter()
+            .map(|found| self.ledger.id(found.source).clone());
+        self.entries[index].held = held.collect();
         match (matches.pop(), rest) {
             (None, Found::Part(source, reached)) => self.settle_short(index, source, reached),
             (None, _) => self.settle_new(index),
@@ -389,11 +397,17 @@ impl Planner {
 
     /// A file with the first line of a source of which more is known.
     fn settle_short(&mut self, index: usize, source: usize, reached: Reached) {
+        let is_beginning = self.is_beginning_of_another(index, reached);
+        // Another file holds the source: this one only begins with the same line.
+        if is_beginning == Some(false) {
+            self.settle_new(index);
+            return;
+        }
         let of = self.ledger.id(source).clone();
         let entry = &mut self.entries[index];
         let (known, found) = (reached.offset, entry.bytes);
         entry.matched = Some(of.clone());
-        if !entry.file.is_live() {
+        if !entry.file.is_live() || is_beginning == Some(true) {
             entry.outcome = Outcome::OlderCopy { of, known, found };
             return;
         }
@@ -402,6 +416,25 @@ impl Planner {
         entry.read_from(self.ledger.id(source).clone(), start, start);
         entry.outcome = Outcome::Shrunk { of, known, found };
         self.advance(source, index, None);
+    }
+
+    /// Whether a file has the bytes that another one begins with which holds all that is known of a source; `None` if none does.
+    fn is_beginning_of_another(&mut self, index: usize, reached: Reached) -> Option<bool> {
+        let first_line = self.entries[index].first_line?.hash;
+        let whole = self.entries[index].whole_lines;
+        let (offset, anchor) = (reached.offset, Some(reached.anchor));
+        let mut is_beginning = None;
+        for other in 0..self.entries.len() {
+            if other == index || !self.entries[other].may_begin_with(first_line) {
+                continue;
+            }
+            let begins = self.entries[other].anchor_at(whole);
+            if self.entries[other].anchor_at(offset) == anchor {
+                let is_same = begins == self.entries[index].anchor_at(whole);
+                is_beginning = Some(is_beginning.unwrap_or(false) || is_same);
+            }
+        }
+        is_beginning
     }
 
     fn advance(&mut self, source: usize, index: usize, before: Option<Reached>) {
@@ -439,12 +472,14 @@ fn in_reading_order(entries: Vec<Entry>) -> Vec<Reading> {
         .into_iter()
         .filter_map(|index| entries[index].take())
         .map(|entry| Reading {
+            is_unborn: entry.first_line.is_some_and(|line| !line.is_whole),
             file: entry.file,
             segment: entry.segment,
             outcome: entry.outcome,
             input: entry.input,
             ends_at: entry.ends_at,
             matched: entry.matched,
+            held: entry.held,
         })
         .collect()
 }

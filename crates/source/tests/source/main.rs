@@ -8,6 +8,7 @@ mod blocks;
 mod corpus;
 mod discover;
 mod feed;
+mod follow;
 mod identity;
 mod seen;
 mod splits;
