@@ -547,7 +547,7 @@ pub(crate) fn finish(
 }
 
 /// The schema with the types of the arrays: text may be codes.
-fn as_given(schema: &Schema, arrays: &[ArrayRef]) -> SchemaRef {
+pub(crate) fn as_given(schema: &Schema, arrays: &[ArrayRef]) -> SchemaRef {
     let fields = schema.fields().iter().zip(arrays).map(|(field, array)| {
         if field.data_type() == array.data_type() {
             Arc::clone(field)

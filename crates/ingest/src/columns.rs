@@ -44,9 +44,9 @@ impl ColumnType {
 /// Where a column's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// `request` or `reject`.
+    /// `request`, `reject` or `gap`.
     Kind,
-    /// The time of the event; of a reject, that of the nearest earlier good line.
+    /// The time of the event; of a reject, that of the nearest earlier good line; of a gap, until when nothing was lost.
     Time,
     /// The address all judgments use: `remote_addr`, or the right-most untrusted of `http_x_forwarded_for`.
     Client,
@@ -83,10 +83,12 @@ pub enum Origin {
     BlankBefore,
     /// Whether `time` was taken from a neighbouring line.
     TimeInferred,
-    /// Why a line was rejected.
+    /// Why a line was rejected, or is lost.
     Reason,
     /// A rejected line as it was read.
     Raw,
+    /// Of a gap: from when on nothing is lost.
+    Until,
 }
 
 /// When a column is part of the table.
@@ -206,6 +208,7 @@ const TABLE: &[Row] = &[
     ("time_inferred", Flag, Origin::TimeInferred, Always),
     ("reason", Text, Origin::Reason, Always),
     ("raw", Text, Origin::Raw, Always),
+    ("until", Time, Origin::Until, Always),
 ];
 
 /// The columns of a table of lines, in order: those always there, those any of the formats logs, then other

@@ -9,6 +9,7 @@ use floodmark_source::{Feed, Piece, SourceId};
 
 use crate::Error;
 use crate::columns::LineSchema;
+use crate::gap::{Gap, gap_rows};
 use crate::recipe::{LogSettings, Recipe, recipes};
 use crate::relay::{Chain, Heard, Teller};
 use crate::rows::{Layout, LineBatch, Place, long_line, parse_block};
@@ -22,6 +23,8 @@ pub struct Intake {
     chains: Mutex<HashMap<SourceId, Chain>>,
     recipes: HashMap<PathBuf, Arc<Recipe>>,
     layout: Layout,
+    /// To be given before all lines.
+    gaps: Mutex<Vec<Gap>>,
 }
 
 impl Intake {
@@ -42,7 +45,15 @@ impl Intake {
                 schema,
                 text_as,
             },
+            gaps: Mutex::default(),
         }
+    }
+
+    /// Gives rows for what is lost, too, with the first block.
+    #[must_use]
+    pub fn with_gaps(mut self, gaps: Vec<Gap>) -> Self {
+        self.gaps = Mutex::new(gaps);
+        self
     }
 
     /// The logs as they are read: offsets reached, failures, progress.
@@ -69,6 +80,10 @@ impl Intake {
     ///
     /// A bug of ours only: a file that cannot be read does not stop the others and is told by [`Feed::take_failures`].
     pub fn next(&self, scratch: &mut Scratch) -> Result<Option<LineBatch>, Error> {
+        let gaps = std::mem::take(&mut *self.gaps.lock().unwrap_or_else(PoisonError::into_inner));
+        if !gaps.is_empty() {
+            return gap_rows(&self.layout, &gaps, scratch).map(Some);
+        }
         let Some((piece, times)) = self.take() else {
             return Ok(None);
         };

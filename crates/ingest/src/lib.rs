@@ -16,6 +16,7 @@ mod batch;
 mod client;
 mod columns;
 mod dictionary;
+mod gap;
 mod intake;
 mod minutes;
 mod nuls;
@@ -34,6 +35,7 @@ pub use floodmark_traffic::row::RULES_VERSION;
 
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
 pub use dictionary::Dictionary;
+pub use gap::{Gap, UNREAD_END};
 pub use intake::Intake;
 pub use minutes::MinuteCounts;
 pub use nuls::{NUL_BYTES, UTF_16};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use floodmark_format::CompiledFormat;
+use floodmark_format::{CompiledFormat, Hit};
 
 use crate::batch::{CodeBuilder, ColumnBuilder, TextBuilder, UsualBuilder, Value};
 use crate::client::Trust;
@@ -39,6 +39,17 @@ impl LogSettings {
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         let variables = self.formats().flat_map(CompiledFormat::variables);
         variables.map(|variable| variable.name.as_str())
+    }
+
+    /// The time of the first line that a format reads, microseconds since the epoch; the last line may be cut.
+    #[must_use]
+    pub fn first_time_us(&self, head: &[u8]) -> Option<i64> {
+        let mut hit = Hit::default();
+        head.split(|&byte| byte == b'\n').find_map(|line| {
+            let mut formats = self.formats();
+            formats.find(|format| format.parse_into(line, &mut hit).is_ok())?;
+            hit.time_us
+        })
     }
 }
 
@@ -240,7 +251,7 @@ fn usual_of(fill: &Fill, format: &CompiledFormat, settings: &LogSettings) -> Opt
         },
         Fill::From(Origin::TimeInferred) => Value::Flag(false),
         Fill::From(Origin::BlankBefore) => Value::Count(0),
-        Fill::From(Origin::Reason | Origin::Raw | Origin::Request) => Value::Null,
+        Fill::From(Origin::Reason | Origin::Raw | Origin::Request | Origin::Until) => Value::Null,
         _ => return None,
     })
 }
@@ -270,13 +281,22 @@ impl Fill {
 
     /// Whether a request row has the same in it as every other.
     fn is_usual(&self) -> bool {
-        use Origin::{Kind, Layer, Raw, Reason, ServerName, ServerPort, Source, TimeInferred};
+        use Origin::{
+            Kind, Layer, Raw, Reason, ServerName, ServerPort, Source, TimeInferred, Until,
+        };
         match self {
             Self::Null => true,
             Self::Slot { .. } => false,
             Self::From(origin) => matches!(
                 origin,
-                Kind | Layer | Raw | Reason | ServerName | ServerPort | Source | TimeInferred
+                Kind | Layer
+                    | Raw
+                    | Reason
+                    | ServerName
+                    | ServerPort
+                    | Source
+                    | TimeInferred
+                    | Until
             ),
         }
     }

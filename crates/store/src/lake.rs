@@ -12,6 +12,7 @@ use crate::care::damaged_commit;
 use crate::commit::{add, reading};
 use crate::delta_log::DeltaLog;
 use crate::destination::Destination;
+use crate::followed::Looks;
 use crate::location::{LINES, Location, MINUTES, Root};
 use crate::minutes;
 use crate::part::Written;
@@ -120,6 +121,15 @@ impl Lake {
             .iter()
             .map(|(_, position)| position.known.clone())
             .collect())
+    }
+
+    /// The logs that are followed into the lake.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn looks(&self) -> Result<Looks, Error> {
+        Looks::of(&self.log)
     }
 
     /// How far each source is read at this version, in one pass over the log.

@@ -14,6 +14,7 @@ mod day;
 mod delta_log;
 mod destination;
 mod durable;
+mod followed;
 mod hashed;
 mod lake;
 mod load;
@@ -35,6 +36,7 @@ pub use care::{
     Cleaned, CompactOptions, Compacted, Expiry, FilesVerified, OnClean, Overview, Problem,
     SourceRead, Verified, WhichDays, verify,
 };
+pub use followed::{Look, Looks};
 pub use lake::Lake;
 pub use load::LoadOptions;
 pub use location::Location;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use deltalake::kernel::Transaction;
 use floodmark_ingest::{Intake, LineBatch, LineSchema, MinuteCounts, Tally};
 use floodmark_source::KnownSource;
 use rayon::ThreadPool;
@@ -14,6 +15,7 @@ use crate::Error;
 use crate::bounds::Bounds;
 use crate::day::{Day, by_day};
 use crate::destination::Destination;
+use crate::followed::Look;
 use crate::lake::Lake;
 use crate::minutes::Offsets;
 use crate::part::{Encoder, Part, RowBytes, RowGroup, Written, add_bytes, writer_properties};
@@ -28,6 +30,8 @@ pub struct LoadOptions {
     pub commit_bytes: u64,
     /// Bytes that the threads hold in all, about; default 1 GiB. Where it is little for so many threads, fewer are used.
     pub memory_bytes: usize,
+    /// The look at logs that are followed which the load is part of; default none.
+    pub look: Option<Look>,
 }
 
 impl Default for LoadOptions {
@@ -36,6 +40,7 @@ impl Default for LoadOptions {
             threads: 1,
             commit_bytes: 1 << 30,
             memory_bytes: 1 << 30,
+            look: None,
         }
     }
 }
@@ -83,6 +88,8 @@ impl Lake {
         let pool = pool(bounds.threads)?;
         let mut total = Tally::default();
         let mut counted_to: Offsets = self.read_to()?;
+        let look = options.look.as_ref();
+        let mut notes: Vec<Transaction> = look.into_iter().flat_map(Look::before).collect();
         loop {
             let destination = Arc::new(self.destination());
             let batch = Batch::new(&destination, intake, (options.commit_bytes, bounds), stop);
@@ -103,11 +110,16 @@ impl Lake {
                 .into_iter()
                 .map(KnownSource::from)
                 .collect();
-            if !files.is_empty() || positions.is_behind(&read_to) {
+            let is_whole = drained && !stop.load(Ordering::Relaxed);
+            if is_whole {
+                notes.extend(look.into_iter().flat_map(Look::after));
+            }
+            let is_due = is_whole && look.is_some_and(|look| look.is_due);
+            if !files.is_empty() || positions.is_behind(&read_to) || is_due {
                 destination.publish().await?;
                 let schema = intake.schema();
                 match self
-                    .commit_batch(&files, &read_to, &mut positions, schema)
+                    .commit_batch((&files, &notes), &read_to, &mut positions, schema)
                     .await
                 {
                     Ok(()) => {}
@@ -122,15 +134,20 @@ impl Lake {
                     // The commit may stand although something after it failed, so that its files must stay.
                     Err(error) => return Err(error),
                 }
+                notes.clear();
                 total.add(tally);
                 let to: Offsets = read_to
                     .iter()
                     .map(|known| (known.id.to_string(), known.offset))
                     .filter(|(id, offset)| counted_to.get(id) != Some(offset))
                     .collect();
-                let counted = self
-                    .add_minutes(&minutes, &counted_to, &to, options.threads)
-                    .await;
+                let counted = match to.is_empty() {
+                    true => Ok(()),
+                    false => {
+                        self.add_minutes(&minutes, &counted_to, &to, options.threads)
+                            .await
+                    }
+                };
                 match counted {
                     Err(Error::Conflict { .. }) => {
                         let committed = Box::new(total);
@@ -150,13 +167,13 @@ impl Lake {
 }
 
 impl Lake {
-    /// One commit of files and of how far sources are read now, `positions` before and after.
+    /// One commit of files and notes and of how far sources are read now, `positions` before and after.
     ///
     /// Others may commit in between, as long as they add nothing to a source that begins with the line that one of the
     /// batch's sources begins with: then it is as if the batch had been first.
     async fn commit_batch(
         &mut self,
-        files: &[Written],
+        (files, notes): (&[Written], &[Transaction]),
         read_to: &[KnownSource],
         positions: &mut Positions,
         schema: &LineSchema,
@@ -170,7 +187,8 @@ impl Lake {
         let first_lines: HashSet<u64> = first_lines.map(|known| known.id.first_line()).collect();
         for tries in 0..COMMITS_MAX {
             let mut advanced = positions.clone();
-            let transactions = advanced.advance(read_to.iter().cloned(), &row_bytes);
+            let mut transactions = advanced.advance(read_to.iter().cloned(), &row_bytes);
+            transactions.extend_from_slice(notes);
             match self.commit(files, transactions).await {
                 Ok(()) => {
                     *positions = advanced;

@@ -13,10 +13,11 @@ use floodmark_source::{KnownSource, SourceId};
 
 use crate::Error;
 use crate::delta_log::DeltaLog;
+use crate::followed::LIVE;
 use crate::part::RowBytes;
 
 /// Application ids of ours begin so; the version is the offset.
-const PREFIX: &str = "floodmark/";
+pub(crate) const PREFIX: &str = "floodmark/";
 /// And end so where the version is the anchor: the hash of the bytes just before the offset.
 const ANCHOR: &str = "/anchor";
 /// And so where it is the number of bytes in rows.
@@ -41,7 +42,7 @@ impl Positions {
     /// Those at the log's version.
     pub(crate) fn of(log: &DeltaLog) -> Result<Self, Error> {
         let versions = log.transactions()?;
-        let is_more = |id: &str| id.ends_with(ANCHOR) || id.ends_with(ROWS);
+        let is_more = |id: &str| [ANCHOR, ROWS, LIVE].iter().any(|end| id.ends_with(end));
         let mut sources = BTreeMap::new();
         for (app_id, &offset) in versions {
             let Some(id) = app_id.strip_prefix(PREFIX).filter(|id| !is_more(id)) else {

@@ -46,8 +46,8 @@ impl RowCheck for LineRows {
             .zip(bytes.as_primitive::<Int64Type>());
         for ((source, offset), bytes) in places {
             match (source, offset, bytes) {
-                // It stands for none.
-                (Some(_), Some(_), Some(0)) => {}
+                // It stands for none, or, as a gap, for nobody knows how many.
+                (Some(_), Some(_), None | Some(0)) => {}
                 (Some(source), Some(offset), Some(bytes)) => {
                     self.place(source, offset.unsigned_abs(), bytes.unsigned_abs());
                 }
