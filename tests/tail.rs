@@ -441,3 +441,136 @@ fn the_pulse_of_a_minute() {
         "{pulse}"
     );
 }
+
+/// The first line of an answer in CSV, without its heading.
+fn asked(place: &Place, statement: &str) -> String {
+    let answer = place
+        .floodmark(&["sql", "-q", "-o", "csv", statement])
+        .done();
+    answer.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+/// The state of each minute in a window of five.
+fn states(place: &Place, around: &str) -> String {
+    let ends = format!(
+        "select to_char(date_trunc('minute', time) - interval '2 minutes', '%Y-%m-%dT%H:%M:%SZ'), \
+         to_char(date_trunc('minute', time) + interval '3 minutes', '%Y-%m-%dT%H:%M:%SZ') \
+         from (select timestamp '{around}' as time)"
+    );
+    let ends = asked(place, &ends);
+    let (since, until) = ends.split_once(',').unwrap();
+    let window = ["--since", since, "--until", until, "-q", "-o", "csv"];
+    let answer = place
+        .floodmark(&[&["query", "minutes"], &window[..]].concat())
+        .done();
+    let states = answer
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').nth(1).unwrap());
+    states.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_was_cut_unread_is_a_gap_and_unknown() {
+    let place = Place::new();
+    let mut server = Server::new(&place);
+    server.write(10);
+    let follower = follow(&place);
+    all_are_rows(&place, &server);
+    server.open.set_len(0).unwrap();
+    // Later than the gap, so that it lies between lines.
+    let late = String::from_utf8(combined(10, 1)).unwrap();
+    let late = late.replace("/2026:", "/2099:");
+    server.open.write_all(late.as_bytes()).unwrap();
+    wait_for("the gap", || {
+        (asked(&place, "select count(*) from gaps") == "1").then_some(())
+    });
+    signal("TERM", follower.id());
+    assert_eq!(end(follower).code, 0);
+    let said = said(&place);
+    assert!(
+        said.contains("warning: lines may be lost: access.log/"),
+        "{said}"
+    );
+    let gap = asked(
+        &place,
+        "select source, line_offset, line_bytes, reason, until >= time from gaps",
+    );
+    assert_eq!(combined(0, 10).len(), 1_538);
+    assert!(
+        gap.starts_with("access.log/") && gap.ends_with("/1,1538,,unread_end,true"),
+        "{gap}"
+    );
+    let time = asked(&place, "select time from gaps");
+    assert!(states(&place, &time).contains("UNCOVERED"), "{time}");
+    let info = place.floodmark(&["lake", "info"]).done();
+    assert!(
+        info.contains("what came after byte 1,538 is lost, from "),
+        "{info}"
+    );
+    // A gap is told once, also by those who come later.
+    assert_eq!(place.floodmark(&["tail", "--once", LOG]).code, 0);
+    assert_eq!(asked(&place, "select count(*) from gaps"), "1");
+    assert_eq!(place.floodmark(&["lake", "compact"]).code, 0);
+    is_whole(&place, &[]);
+    assert_eq!(asked(&place, "select count(*) from lines"), "12");
+}
+
+/// The minutes after the last line are known where someone looked.
+#[test]
+fn a_quiet_log_that_is_looked_at_is_covered() {
+    const LATER: &str = "2026-11-02T12:00:00Z";
+    let place = Place::new();
+    place.write(LOG, combined(0, 90));
+    assert_eq!(place.floodmark(&["ingest", "-q", LOG]).code, 0);
+    assert_eq!(states(&place, LATER), ["UNCOVERED"; 5].join(" "));
+    assert_eq!(asked(&place, "select count(seen) from sources"), "0");
+    assert_eq!(place.floodmark(&["tail", "-q", "--once", LOG]).code, 0);
+    assert_eq!(states(&place, LATER), ["IDLE"; 5].join(" "));
+    let seen = "select count(*), max(seen) > timestamp '2026-11-03T00:00:00Z' from sources";
+    assert_eq!(asked(&place, seen), "1,true");
+    let info = place.floodmark(&["lake", "info"]).done();
+    assert!(info.contains(", log seen until 20"), "{info}");
+    is_whole(&place, &[]);
+}
+
+#[test]
+fn a_link_that_is_switched() {
+    let place = Place::new();
+    let day = |number: usize| place.path(&format!("day-{number}.log"));
+    let switch = |number: usize| {
+        let next = place.path("next");
+        std::os::unix::fs::symlink(day(number), &next).unwrap();
+        fs::rename(&next, place.path(LOG)).unwrap();
+    };
+    let write = |number: usize, first: usize| {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(day(number));
+        file.unwrap().write_all(&combined(first, 10)).unwrap();
+    };
+    write(0, 0);
+    switch(0);
+    let follower = follow(&place);
+    let rows = |lines: usize| {
+        wait_for("rows", || {
+            (has_lake(&place) && count(&place, &[]) == lines).then_some(())
+        });
+    };
+    rows(10);
+    for number in 1..4 {
+        write(number, number * 20);
+        switch(number);
+        // The server has not heard of it yet.
+        write(number - 1, number * 20 - 10);
+        rows(10 + number * 20);
+    }
+    signal("TERM", follower.id());
+    assert_eq!(end(follower).code, 0, "{}", said(&place));
+    assert_eq!(asked(&place, "select count(*) from gaps"), "0");
+    let sets =
+        "select count(distinct source), count(distinct split_part(source, '/', 1)) from lines";
+    assert_eq!(asked(&place, sets), "4,1");
+    is_whole(&place, &[]);
+}

@@ -8,8 +8,9 @@
 -- good and bad (those that decided, probes included), bad_clients, incident (a number; NULL outside of incidents), incident_kind (outage,
 -- degraded, gap), incident_evidence (the rule that decided most of its minutes), all_good and all_bad (without probes), people_good and people_bad.
 --
--- Simplified: a minute is covered from the first to the last request of all logs together, but for minutes in which a gap is
--- recorded; logs of several layers are counted together; there is no declared maintenance.
+-- A minute is covered from the first to the last request of all logs together; where they are followed, up to the last whole minute before they
+-- were looked at, so that silence is known from nobody looking; and in no case where a gap reaches into it.
+-- Simplified: logs of several layers are counted together; there is no declared maintenance.
 WITH
 -- What each client and agent met in a minute.
 met AS (
@@ -35,12 +36,20 @@ known AS (
     JOIN met
       ON (v.client IS NOT DISTINCT FROM met.client) AND (v.http_user_agent IS NOT DISTINCT FROM met.http_user_agent)
 ),
--- The logs cover the time from their first to their last request, also beyond the window.
+-- The logs cover the time from their first to their last request, also beyond the window; and after that until they were last looked at.
 covered AS (
-    SELECT date_trunc('minute', min(time)) AS first, max(time) AS last FROM requests WHERE time >= $since
+    SELECT min(first) AS first, max(last) AS last
+    FROM (
+        SELECT date_trunc('minute', min(time)) AS first, max(time) AS last FROM requests WHERE time >= $since
+        UNION ALL
+        SELECT NULL, date_trunc('minute', max(seen)) - INTERVAL '1 microsecond' FROM sources
+    )
 ),
+-- A gap without an end is one of its minute.
 gap_minutes AS (
-    SELECT DISTINCT date_trunc('minute', time) AS minute FROM gaps WHERE time >= $since AND time < $until
+    SELECT DISTINCT unnest(minute_range(date_trunc('minute', time), coalesce(until, time) + INTERVAL '1 microsecond')) AS minute
+    FROM gaps
+    WHERE time < $until AND coalesce(until, time) >= $since
 ),
 -- Every minute of the range, asked or not.
 every_minute AS (

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
+use chrono::DateTime;
+use chrono_tz::Tz;
 use floodmark_report::{Style, escape_control};
 
 /// How much is said.
@@ -70,6 +72,13 @@ pub(crate) fn style() -> Style {
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     Style { width, color }
+}
+
+/// A time, microseconds since the epoch, in a zone.
+pub(crate) fn moment(time_us: i64, tz: Tz) -> String {
+    let time = DateTime::from_timestamp_micros(time_us).unwrap_or_default();
+    let time = time.with_timezone(&tz);
+    time.format("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// What the operating system says, without its number and in lower case.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::TableProvider;
@@ -54,7 +56,7 @@ impl Default for EngineOptions {
 const STATEMENT_BYTES_MAX: usize = 64 << 10;
 
 /// Rows for a request: what a person asks about. The bookkeeping of lines is left out.
-const NOT_OF_REQUESTS: &[&str] = &["kind", "reason", "raw", "time_inferred", "date"];
+const NOT_OF_REQUESTS: &[&str] = &["kind", "reason", "raw", "time_inferred", "until", "date"];
 
 /// The lines of a view of `lines`, by kind.
 const REJECT_COLUMNS: &[&str] = &[
@@ -67,7 +69,14 @@ const REJECT_COLUMNS: &[&str] = &[
     "reason",
     "raw",
 ];
-const GAP_COLUMNS: &[&str] = &["time", "source", "line_offset", "line_bytes", "reason"];
+const GAP_COLUMNS: &[&str] = &[
+    "time",
+    "until",
+    "source",
+    "line_offset",
+    "line_bytes",
+    "reason",
+];
 
 /// Tables `requests`, `rejects`, `gaps`, `minutes` and `sources`, and what SQL may do with them.
 pub struct Engine {
@@ -174,10 +183,15 @@ impl Engine {
     pub async fn over_lake(lake: &Lake, options: &EngineOptions) -> Result<Self, Error> {
         let table = Arc::new(lake.lines().await?);
         let minutes = Arc::new(lake.minutes().await?);
-        let sources: Vec<(String, u64)> = lake
+        let looks = lake.looks()?;
+        let sources: Vec<SourceRow> = lake
             .known_sources()?
             .into_iter()
-            .map(|known| (known.id.to_string(), known.offset))
+            .map(|known| SourceRow {
+                seen_us: looks.seen.get(known.id.log_set()).copied(),
+                source: known.id.to_string(),
+                line_offset: known.offset,
+            })
             .collect();
         let context = context(options)?;
         context.register_table("lines", Arc::clone(&table) as _)?;
@@ -192,11 +206,15 @@ impl Engine {
     /// The logs cannot be opened.
     pub async fn over_logs(logs: &RawLogs, options: &EngineOptions) -> Result<Self, Error> {
         let table = Arc::new(RawLines::new(logs));
-        let sources: Vec<(String, u64)> = table
+        let sources: Vec<SourceRow> = table
             .readings()
             .into_iter()
             .filter_map(|reading| reading.segment)
-            .map(|segment| (segment.source.to_string(), 0))
+            .map(|segment| SourceRow {
+                source: segment.source.to_string(),
+                line_offset: 0,
+                seen_us: None,
+            })
             .collect();
         let context = context(options)?;
         context.register_table("lines", Arc::clone(&table) as _)?;
@@ -209,7 +227,7 @@ impl Engine {
         context: SessionContext,
         lines: Lines,
         options: &EngineOptions,
-        sources: &[(String, u64)],
+        sources: &[SourceRow],
     ) -> Result<Self, Error> {
         functions::register(&context);
         let table = context.table("lines").await?;
@@ -406,19 +424,30 @@ fn refused(statement: &str) -> Option<&str> {
         .then_some(word)
 }
 
-fn sources_table(sources: &[(String, u64)]) -> Result<MemTable, Error> {
+/// A row of the table `sources`.
+struct SourceRow {
+    source: String,
+    /// Up to where it is read.
+    line_offset: u64,
+    /// Until when its log was looked at, microseconds since the epoch; `None` if nobody follows it.
+    seen_us: Option<i64>,
+}
+
+fn sources_table(sources: &[SourceRow]) -> Result<MemTable, Error> {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     let schema = Arc::new(Schema::new(vec![
         Field::new("source", DataType::Utf8, false),
         Field::new("line_offset", DataType::Int64, false),
+        Field::new("seen", time, true),
     ]));
-    let offsets = sources
-        .iter()
-        .map(|(_, offset)| i64::try_from(*offset).unwrap_or(i64::MAX));
+    let names = sources.iter().map(|row| &row.source);
+    let offsets = sources.iter().map(|row| row.line_offset);
+    let offsets = offsets.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX));
+    let seen: TimestampMicrosecondArray = sources.iter().map(|row| row.seen_us).collect();
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(
-            sources.iter().map(|(source, _)| source),
-        )),
+        Arc::new(StringArray::from_iter_values(names)),
         Arc::new(Int64Array::from_iter_values(offsets)),
+        Arc::new(seen.with_timezone("UTC")),
     ];
     let batch = RecordBatch::try_new(Arc::clone(&schema), columns)?;
     Ok(MemTable::try_new(schema, vec![vec![batch]])?)

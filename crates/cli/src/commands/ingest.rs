@@ -16,6 +16,7 @@ use crate::Outcome;
 use crate::account;
 use crate::args::IngestArgs;
 use crate::commands::lake::compact;
+use crate::commands::tail::Following;
 use crate::logs::{Logs, Reads};
 use crate::memory::Memory;
 use crate::plan::Plan;
@@ -33,7 +34,7 @@ const DRAWS_A_SECOND: u8 = 5;
 
 pub(crate) async fn ingest(plan: &Plan, args: &IngestArgs) -> Result<Outcome> {
     let stop = stop_on_signals(&[SIGINT, SIGTERM])?;
-    let passed = pass(plan, &args.logs.logs, &stop, Named::Alone).await?;
+    let passed = pass(plan, &args.logs.logs, &stop, None).await?;
     if passed.is_stopped {
         plan.voice
             .warn("stopped by a signal; run it again to go on from here");
@@ -52,21 +53,12 @@ pub(super) struct Passed {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// What a log that is named stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named {
-    /// The file of that name.
-    Alone,
-    /// And what rotation made of it.
-    WithRotated,
-}
-
-/// Takes what is new in logs into the lake; `stop` ends it early.
+/// Takes what is new in logs into the lake; `stop` ends it early. A log that is followed brings what rotation left beside it.
 pub(super) async fn pass(
     plan: &Plan,
     arguments: &[String],
     stop: &Arc<AtomicBool>,
-    named: Named,
+    mut following: Option<&mut Following>,
 ) -> Result<Passed> {
     let lake = Lake::open(plan.location()?).await?;
     let known = lake.as_ref().map_or(Ok(Vec::new()), Lake::known_sources)?;
@@ -74,7 +66,7 @@ pub(super) async fn pass(
     let reads = Reads::Once {
         stop: Arc::clone(stop),
         seen: memory.seen.clone(),
-        with_rotated: named == Named::WithRotated,
+        with_rotated: following.is_some(),
     };
     let logs = Logs::find(plan, arguments, &reads)?;
     let mut lake = match lake {
@@ -97,17 +89,25 @@ pub(super) async fn pass(
         } else {
             0
         };
+        let (look, gaps) = match &mut following {
+            Some(following) => following
+                .look(plan, &lake, &known, &logs, &readings)?
+                .unzip(),
+            None => (None, None),
+        };
         let options = BlockOptions {
             last_line: LastLine::Wait,
             ..BlockOptions::default()
         };
         let feed = Arc::new(Feed::new(readings, options));
         let schema = LineSchema::new(variables.iter().map(String::as_str));
-        let intake = Intake::new(Arc::clone(&feed), &settings, schema, TextAs::Codes);
+        let intake = Intake::new(Arc::clone(&feed), &settings, schema, TextAs::Codes)
+            .with_gaps(gaps.unwrap_or_default());
         let bar = progress_bar(plan, &feed);
         let load = LoadOptions {
             memory_bytes: plan.memory_bytes,
             threads: plan.threads,
+            look: look.clone(),
             ..LoadOptions::default()
         };
         let loaded = lake
@@ -120,6 +120,9 @@ pub(super) async fn pass(
         match loaded {
             Ok(tally) => {
                 total.add(tally);
+                if let Some((following, look)) = following.as_mut().zip(look) {
+                    following.committed(&look);
+                }
                 memory.keep(plan, &feed.ended());
                 let failures: Vec<_> = feed
                     .take_failures()

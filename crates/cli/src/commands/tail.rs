@@ -6,6 +6,7 @@
 
 mod changes;
 mod claim;
+mod following;
 mod pulse;
 
 use std::fs;
@@ -19,13 +20,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::time::Instant;
 
 use crate::args::TailArgs;
-use crate::commands::ingest::{Named, Passed, pass, stop_on_signals};
+use crate::commands::ingest::{Passed, pass, stop_on_signals};
 use crate::logs::NoneReadable;
 use crate::plan::Plan;
 use crate::say::Level;
 use crate::{Outcome, account, clock, out};
 use changes::Changes;
 use claim::Claim;
+pub(crate) use following::Following;
 use pulse::Pulse;
 
 /// A signal is heeded, and a burst noticed, this long after it came at most.
@@ -38,8 +40,9 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     are_files(logs)?;
     let stop = stop_on_signals(&[SIGINT, SIGTERM, SIGHUP])?;
     let _claim = Claim::of(plan, logs)?;
+    let mut following = Following::default();
     if args.once {
-        return Ok(pass(plan, logs, &stop, Named::WithRotated).await?.outcome);
+        return once(plan, logs, &stop, &mut following).await;
     }
     let mut plan = plan.clone();
     let mut pulse = Pulse::from(clock::now_ms(), args.output);
@@ -47,7 +50,8 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     loop {
         let began_ms = clock::now_ms();
         changes.look(logs);
-        match pass(&plan, logs, &stop, Named::WithRotated).await {
+        let and_earlier = following.begin(logs);
+        match pass(&plan, &and_earlier, &stop, Some(&mut following)).await {
             Ok(Passed {
                 is_stopped: true, ..
             }) => return Ok(Outcome::Done),
@@ -84,16 +88,50 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
                 ));
             }
         }
-        if !wait(&stop, &mut changes, logs, Duration::from_secs(args.flush)).await {
+        let is_due = || following.is_due();
+        if !wait(
+            &stop,
+            &changes,
+            logs,
+            Duration::from_secs(args.flush),
+            &is_due,
+        )
+        .await
+        {
             // What is whole by now.
-            pass(&plan, logs, &Arc::default(), Named::WithRotated).await?;
+            let and_earlier = following.begin(logs);
+            pass(&plan, &and_earlier, &Arc::default(), Some(&mut following)).await?;
             return Ok(Outcome::Done);
         }
     }
 }
 
-/// Waits until there is something to look at; false where a signal came instead.
-async fn wait(stop: &AtomicBool, changes: &mut Changes, logs: &[String], flush: Duration) -> bool {
+/// What is there now. What seems to be missing is looked for again, as that may have been in the middle of a rotation.
+async fn once(
+    plan: &Plan,
+    logs: &[String],
+    stop: &Arc<AtomicBool>,
+    following: &mut Following,
+) -> Result<Outcome> {
+    let mut plan = plan.clone();
+    loop {
+        let passed = pass(&plan, logs, stop, Some(following)).await?;
+        plan.voice.level = plan.voice.level.min(Level::Quiet);
+        if passed.is_stopped || !following.is_missing_something() {
+            return Ok(passed.outcome);
+        }
+        tokio::time::sleep(STEP).await;
+    }
+}
+
+/// Waits until there is something to look at, or it is time to look; false where a signal came instead.
+async fn wait(
+    stop: &AtomicBool,
+    changes: &Changes,
+    logs: &[String],
+    flush: Duration,
+    is_time: &dyn Fn() -> bool,
+) -> bool {
     let due = Instant::now() + flush;
     loop {
         tokio::time::sleep(STEP).await;
@@ -102,7 +140,7 @@ async fn wait(stop: &AtomicBool, changes: &mut Changes, logs: &[String], flush: 
         }
         let is_due = Instant::now() >= due;
         let new_bytes = changes.new_bytes(logs);
-        if new_bytes.is_some_and(|bytes| is_due || bytes >= FLUSH_BYTES) {
+        if is_time() || new_bytes.is_some_and(|bytes| is_due || bytes >= FLUSH_BYTES) {
             return true;
         }
     }

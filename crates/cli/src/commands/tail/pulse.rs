@@ -19,6 +19,8 @@ use crate::say::{counted, number, style};
 const MINUTE_US: i64 = 60_000_000;
 /// An incident that ended longer ago is no news.
 const INCIDENTS_US: i64 = 24 * 60 * MINUTE_US;
+/// A minute without a request may be an outage: where there is no other reason to, that is asked this often.
+const SILENCE_US: i64 = 5 * MINUTE_US;
 /// What a week is held against; nothing that is asked here looks at it.
 const TARGET: f64 = 0.95;
 
@@ -29,6 +31,8 @@ pub(super) struct Pulse {
     printed_us: i64,
     /// Incidents that were said to be open, by their start and kind.
     open: BTreeSet<(i64, String)>,
+    /// Up to when incidents were asked for.
+    asked_us: i64,
 }
 
 impl Pulse {
@@ -38,6 +42,7 @@ impl Pulse {
             output,
             printed_us: minute_of(now_ms),
             open: BTreeSet::new(),
+            asked_us: minute_of(now_ms),
         }
     }
 
@@ -64,8 +69,11 @@ impl Pulse {
         let since_us = std::mem::replace(&mut self.printed_us, over_us);
         self.print(plan, &pulse, |rows, row| minute(plan, rows, row))?;
         let has_failed = rows_of(&pulse).any(|(rows, row)| count(rows, "bad", row) > 0);
-        if has_failed || !self.open.is_empty() {
+        let is_silent = pulse.rows() == 0 && over_us >= self.asked_us + SILENCE_US;
+        if has_failed || is_silent || !self.open.is_empty() {
             let incidents = asked("incidents", over_us - INCIDENTS_US).await?;
+            let since_us = since_us.min(self.asked_us);
+            self.asked_us = over_us;
             self.incidents(plan, &incidents, (since_us, over_us))?;
         }
         Ok(())

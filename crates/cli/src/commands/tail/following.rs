@@ -1,0 +1,121 @@
+//! Logs that are followed: what a look at them says to the lake, and when the next one is due.
+
+use anyhow::Result;
+use floodmark_ingest::Gap;
+use floodmark_source::{Follower, KnownSource, Lost, Reading, sample};
+use floodmark_store::{Lake, Look};
+
+use crate::clock;
+use crate::logs::Logs;
+use crate::plan::Plan;
+use crate::say::{moment, number};
+
+/// A look that found nothing new is committed this often, so that the lake knows a quiet log from one that nobody looks at.
+const SEEN_EVERY_US: i64 = 5 * 60 * 1_000_000;
+/// Where something is missing, the next look is not later than this.
+const MISSING_AFTER_US: i64 = 1_000_000;
+/// Of the log that took the place of a lost one, so much is looked at for its first time.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// The looks at some logs.
+#[derive(Debug, Default)]
+pub(crate) struct Following {
+    follower: Follower,
+    /// When the lake was told of one, microseconds since the epoch.
+    told_us: i64,
+    /// When one began.
+    looked_us: i64,
+}
+
+impl Following {
+    /// Begins a look: the logs to look at.
+    pub(super) fn begin(&mut self, logs: &[String]) -> Vec<String> {
+        self.looked_us = now_us();
+        self.follower.with_earlier(logs)
+    }
+
+    /// Whether it is time for a look although nothing has changed.
+    pub(super) fn is_due(&self) -> bool {
+        let after_us = match self.is_missing_something() {
+            true => MISSING_AFTER_US,
+            false => SEEN_EVERY_US,
+        };
+        now_us() >= self.looked_us + after_us
+    }
+
+    pub(super) fn is_missing_something(&self) -> bool {
+        self.follower.is_missing_something()
+    }
+
+    /// What a pass over the logs is to commit beside their lines; `None` where a log cannot be read.
+    pub(crate) fn look(
+        &mut self,
+        plan: &Plan,
+        lake: &Lake,
+        known: &[KnownSource],
+        logs: &Logs,
+        readings: &[Reading],
+    ) -> Result<Option<(Look, Vec<Gap>)>> {
+        if logs.failed() > 0 {
+            return Ok(None);
+        }
+        let at_us = now_us();
+        let looks = lake.looks()?;
+        let found = self.follower.look(readings, &looks.live, at_us);
+        let gaps: Vec<Gap> = found
+            .lost
+            .iter()
+            .map(|lost| gap(lost, known, logs))
+            .collect();
+        for gap in &gaps {
+            plan.voice.warn(&format!(
+                "lines may be lost: {} was read up to byte {} until {}, and no file holds it any more; covered again from {} on",
+                gap.source,
+                number(gap.line_offset),
+                moment(gap.since_us, plan.tz),
+                moment(gap.until_us, plan.tz),
+            ));
+        }
+        let is_news = |source| !looks.live.contains_key(source);
+        let look = Look {
+            at_us,
+            is_due: found.live.iter().any(is_news)
+                || !(found.ended.is_empty() && found.lost.is_empty())
+                || at_us >= self.told_us + SEEN_EVERY_US,
+            found,
+        };
+        Ok(Some((look, gaps)))
+    }
+
+    /// A pass is over, and its look committed if it was due.
+    pub(crate) fn committed(&mut self, look: &Look) {
+        self.follower.committed(&look.found, look.at_us);
+        if look.is_due {
+            self.told_us = look.at_us;
+        }
+    }
+}
+
+/// From when the source was known to its end until the first line of what took its place, or until it was missed.
+fn gap(lost: &Lost, known: &[KnownSource], logs: &Logs) -> Gap {
+    let known = known.iter().find(|known| known.id == lost.source);
+    let first_us = first_time_us(logs, lost).unwrap_or(lost.missed_us);
+    Gap {
+        source: lost.source.clone(),
+        line_offset: known.map_or(0, |known| known.offset),
+        since_us: lost.since_us,
+        until_us: first_us.min(lost.missed_us).max(lost.since_us),
+    }
+}
+
+fn first_time_us(logs: &Logs, lost: &Lost) -> Option<i64> {
+    let successor = lost.successor.as_ref()?;
+    let mut files = logs.files.iter();
+    let (file, settings) = files.find(|(file, _)| file.path == *successor)?;
+    let head = sample(file, HEAD_BYTES, 1).ok()?;
+    settings.first_time_us(&head.bytes)
+}
+
+fn now_us() -> i64 {
+    clock::now_ms() * 1_000
+}
