@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
-use crate::command::{Place, combined, end};
+use crate::command::{Place, combined, end, signal};
 use crate::faults::{count, straced};
 
 const UNIT: &str = include_str!("../service/floodmark-tail.service");
@@ -94,4 +96,38 @@ fn the_unit_allows_the_system_calls_of_following() {
     }
     assert!(made > 100, "{trace}");
     assert!(UNIT.contains("\nRestrictAddressFamilies=AF_UNIX\n"));
+}
+
+/// A service manager that listens.
+#[test]
+fn the_service_manager_is_told_how_it_goes() {
+    let place = Place::new();
+    place.write("access.log", combined(0, 10));
+    let manager = UnixDatagram::bind(place.path("manager")).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let mut follow = place.command(&["tail", "access.log"]);
+    follow.env("NOTIFY_SOCKET", place.path("manager"));
+    follow.env("WATCHDOG_USEC", "600000");
+    let follower = follow.spawn().unwrap();
+    let heard = || {
+        let mut message = [0; 100];
+        let bytes = manager.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..bytes])
+            .trim_end()
+            .to_owned()
+    };
+    assert_eq!(heard(), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(heard(), "WATCHDOG=1");
+    }
+    signal("TERM", follower.id());
+    while let word = heard()
+        && word != "STOPPING=1"
+    {
+        assert_eq!(word, "WATCHDOG=1");
+    }
+    assert_eq!(end(follower).code, 0);
+    assert_eq!(count(&place, &[]), 10);
 }

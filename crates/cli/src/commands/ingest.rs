@@ -110,8 +110,15 @@ pub(super) async fn pass(
             look: look.clone(),
             ..LoadOptions::default()
         };
+        let supervised = following.as_deref().map(Following::supervised);
+        if let Some(supervised) = &supervised {
+            supervised.ready();
+        }
         let loaded = lake
             .load(&intake, &load, stop, &|tally| {
+                if let Some(supervised) = &supervised {
+                    supervised.alive();
+                }
                 bar.set_position(feed.progress().done);
                 bar.set_message(crate::say::counted(tally.lines, "line"));
             })

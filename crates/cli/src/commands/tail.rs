@@ -8,6 +8,7 @@ mod changes;
 mod claim;
 mod following;
 mod pulse;
+mod supervised;
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -29,6 +30,7 @@ use changes::Changes;
 use claim::Claim;
 pub(crate) use following::Following;
 use pulse::Pulse;
+pub(crate) use supervised::Supervised;
 
 /// A signal is heeded, and a burst noticed, this long after it came at most.
 const STEP: Duration = Duration::from_millis(250);
@@ -40,7 +42,8 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     are_files(logs)?;
     let stop = stop_on_signals(&[SIGINT, SIGTERM, SIGHUP])?;
     let _claim = Claim::of(plan, logs)?;
-    let mut following = Following::default();
+    let supervised = Arc::new(Supervised::new());
+    let mut following = Following::new(&supervised);
     if args.once {
         return once(plan, logs, &stop, &mut following).await;
     }
@@ -54,7 +57,10 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
         match pass(&plan, &and_earlier, &stop, Some(&mut following)).await {
             Ok(Passed {
                 is_stopped: true, ..
-            }) => return Ok(Outcome::Done),
+            }) => {
+                supervised.ending();
+                return Ok(Outcome::Done);
+            }
             Ok(passed) => {
                 changes.watch(passed.files);
                 if plan.voice.level > Level::Once {
@@ -80,6 +86,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             }
             // A rotation, a full disk, a busy lake: the lines stay in their log until the next look.
             Err(error) => {
+                supervised.ready();
                 changes.forget();
                 plan.voice.warn(&format!(
                     "{}; looking again every {} s",
@@ -88,7 +95,10 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
                 ));
             }
         }
-        let is_due = || following.is_due();
+        let is_due = || {
+            supervised.alive();
+            following.is_due()
+        };
         if !wait(
             &stop,
             &changes,
@@ -98,6 +108,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
         )
         .await
         {
+            supervised.ending();
             // What is whole by now.
             let and_earlier = following.begin(logs);
             pass(&plan, &and_earlier, &Arc::default(), Some(&mut following)).await?;

@@ -1,11 +1,14 @@
 //! Logs that are followed: what a look at them says to the lake, and when the next one is due.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use floodmark_ingest::Gap;
 use floodmark_source::{Follower, KnownSource, Lost, Reading, sample};
 use floodmark_store::{Lake, Look};
 
 use crate::clock;
+use crate::commands::tail::Supervised;
 use crate::logs::Logs;
 use crate::plan::Plan;
 use crate::say::{moment, number};
@@ -18,9 +21,10 @@ const MISSING_AFTER_US: i64 = 1_000_000;
 const HEAD_BYTES: usize = 64 << 10;
 
 /// The looks at some logs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Following {
     follower: Follower,
+    supervised: Arc<Supervised>,
     /// When the lake was told of one, microseconds since the epoch.
     told_us: i64,
     /// When one began.
@@ -28,6 +32,20 @@ pub(crate) struct Following {
 }
 
 impl Following {
+    pub(super) fn new(supervised: &Arc<Supervised>) -> Self {
+        Self {
+            follower: Follower::default(),
+            supervised: Arc::clone(supervised),
+            told_us: 0,
+            looked_us: 0,
+        }
+    }
+
+    /// Who is told of how it goes.
+    pub(crate) fn supervised(&self) -> Arc<Supervised> {
+        Arc::clone(&self.supervised)
+    }
+
     /// Begins a look: the logs to look at.
     pub(super) fn begin(&mut self, logs: &[String]) -> Vec<String> {
         self.looked_us = now_us();
