@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use floodmark_format::CompiledFormat;
 use floodmark_ingest::{Intake, LineSchema, LogSettings, Secrets, Tally, TextAs, Trust};
@@ -985,4 +985,42 @@ fn blank_lines_at_the_end_of_a_block_are_no_loss() {
         "{verified:#?}"
     );
     assert_eq!(rows(&place), 100);
+}
+
+/// Commits that are older than the files of their versions may be.
+#[test]
+fn a_log_of_the_table_that_is_a_day_old_is_shortened() {
+    let place = Place::new();
+    for lines in 1..=25 {
+        place.write("access.log", combined(0, lines));
+        assert_eq!(place.floodmark(&["ingest", "-q", "access.log"]).code, 0);
+    }
+    let log = lines_folder(&place).join("_delta_log");
+    let files = || {
+        let entries = fs::read_dir(&log).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
+    let before = files().len();
+    let modified = fs::metadata(&files()[0]).unwrap().modified().unwrap();
+    for file in files() {
+        let file = fs::File::options().append(true).open(file).unwrap();
+        file.set_modified(modified - Duration::from_hours(25))
+            .unwrap();
+    }
+    let compact = place.floodmark(&["lake", "compact"]).done();
+    assert!(
+        compact.contains("of the log, which a checkpoint stands for"),
+        "{compact}"
+    );
+    assert!(
+        files().len() < before / 2,
+        "{before} files, then {}",
+        files().len()
+    );
+    assert_eq!(rows(&place), 25);
+    is_clean(&place);
+    place.write("access.log", combined(0, 26));
+    assert_eq!(place.floodmark(&["ingest", "-q", "access.log"]).code, 0);
+    assert_eq!(rows(&place), 26);
 }

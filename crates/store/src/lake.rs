@@ -21,6 +21,8 @@ use crate::table::LakeTable;
 
 /// The partition column of lines: the UTC day of the event.
 pub(crate) const DATE: &str = "date";
+/// Commits after which the log is shortened at the latest.
+const CLEANED_EVERY: u64 = 1_000;
 /// The column of their times.
 pub(crate) const TIME: &str = "time";
 
@@ -96,6 +98,16 @@ impl Lake {
     pub fn is_to_compact(&self) -> bool {
         let mut logs = self.minutes.iter().chain([&self.log]);
         logs.any(DeltaLog::has_made_checkpoint)
+    }
+
+    /// Whether this process, by what it committed, is to see to it that the log stays short although no files were to be merged: looks
+    /// at a quiet log are commits without files.
+    #[must_use]
+    pub fn is_to_clean(&self) -> bool {
+        let mut logs = self.minutes.iter().chain([&self.log]);
+        logs.any(|log| {
+            log.has_made_checkpoint() && (log.version() + 1).is_multiple_of(CLEANED_EVERY)
+        })
     }
 
     /// Looks for newer commits of others.

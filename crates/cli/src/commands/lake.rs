@@ -62,7 +62,7 @@ fn no_lake(plan: &Plan) -> anyhow::Error {
 /// Puts small files together and deletes what nothing needs; gives what was done, if anything was.
 pub(crate) async fn compact(lake: &mut Lake, options: &CompactOptions) -> Result<String> {
     let done = lake.compact(options, now_ms()).await?;
-    if !done.is_any() && options.days == WhichDays::Crowded {
+    if !done.is_any() && options.days == WhichDays::Crowded && !lake.is_to_clean() {
         return Ok(String::new());
     }
     let cleaned = lake.clean(now_ms(), OnClean::Delete).await?;

@@ -37,13 +37,13 @@ pub struct Cleaned {
     pub files: u64,
     /// Bytes of them.
     pub bytes: u64,
-    /// Files of the log older than `delta.logRetentionDuration`, which a checkpoint stands for. Not counted, if nothing is deleted.
+    /// Files of the log that a checkpoint stands for, of versions whose files may be deleted. Not counted, if nothing is deleted.
     pub log_files: u64,
 }
 
 impl Lake {
     /// Deletes the bytes that no version of the last day needs, and what crashes left more than a week ago; then writes a checkpoint, so that
-    /// the log is short, and drops what it stands for after the log's own retention. `now_ms` is milliseconds since the epoch.
+    /// the log is short, and drops what it stands for after the same time. `now_ms` is milliseconds since the epoch.
     ///
     /// No rows change, and no commit is made.
     ///
@@ -108,12 +108,16 @@ impl LogTable<'_> {
             .collect())
     }
 
-    /// Writes a checkpoint, and deletes log files that are out of the log's retention.
+    /// Writes a checkpoint, and deletes log files of versions that nobody can read any more.
     async fn shorten_log(&self, now_ms: i64) -> Result<u64, Error> {
         let table = self.log.loaded().await?;
         create_checkpoint(&table, None).await?;
+        // A version whose files are gone is of no use to anyone, and a log that is followed brings thousands a day.
         let kept = table.snapshot()?.table_config();
-        let kept_ms = i64::try_from(kept.log_retention_duration().as_millis());
+        let kept = kept
+            .log_retention_duration()
+            .min(kept.deleted_file_retention_duration());
+        let kept_ms = i64::try_from(kept.as_millis());
         let before_ms = now_ms.saturating_sub(kept_ms.unwrap_or(i64::MAX));
         let log_store = self.log.log_store();
         let version = self.log.version();
