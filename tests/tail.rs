@@ -426,6 +426,68 @@ fn what_could_not_be_committed_is_tried_again() {
     is_whole(&place, &[]);
 }
 
+/// Nginx is told to write more, by its configuration and a signal; the log goes on.
+#[test]
+fn a_log_whose_format_changes() {
+    let place = Place::new();
+    let conf = |more: &str| {
+        let log = place.path(LOG);
+        let format = format!(
+            "http {{ log_format own '$remote_addr [$time_local] \"$request\" $status{more}';\n\
+             server {{ listen 443 ssl; access_log {} own; }} }}",
+            log.display()
+        );
+        place.write("nginx.conf", format);
+    };
+    let write = |numbers: Range<usize>, more: &str| {
+        let line = |number| {
+            format!("192.0.2.1 [02/Nov/2026:01:10:00 +0000] \"GET /{number} HTTP/1.1\" 200{more}\n")
+        };
+        let mut options = OpenOptions::new();
+        let mut log = options
+            .append(true)
+            .create(true)
+            .open(place.path(LOG))
+            .unwrap();
+        log.write_all(numbers.map(line).collect::<String>().as_bytes())
+            .unwrap();
+    };
+    conf("");
+    write(0..10, "");
+    let said_to = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(place.path("said"));
+    let mut follow = place.command(&["tail", "--flush", "1", "--nginx-conf", "nginx.conf"]);
+    let follower = follow.stderr(said_to.unwrap()).spawn().unwrap();
+    let rows = |lines: usize| {
+        wait_for("rows", || {
+            (has_lake(&place) && count(&place, &[]) == lines).then_some(())
+        });
+    };
+    rows(10);
+    // Those that no look has met yet are written the old way.
+    write(10..15, "");
+    conf(" $request_time \"$http_user_agent\"");
+    write(15..20, " 0.125 \"curl/8\"");
+    rows(20);
+    signal("TERM", follower.id());
+    assert_eq!(end(follower).code, 0);
+    let said = said(&place);
+    assert_eq!(
+        said.matches("lines of another format, `own`").count(),
+        0,
+        "{said}"
+    );
+    assert_eq!(
+        said.matches("lines of another format, ").count(),
+        1,
+        "{said}"
+    );
+    let sums = "select count(*), sum(request_time), count(http_user_agent) from requests";
+    assert_eq!(asked(&place, sums), "20,0.625,5");
+}
+
 #[test]
 fn once_takes_what_rotation_left_and_ends() {
     let place = Place::new();

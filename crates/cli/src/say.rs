@@ -37,6 +37,11 @@ impl Voice {
         }
     }
 
+    /// The same, of which it is enough to hear once.
+    pub(crate) fn warn_once(self, message: &str) {
+        Self { level: Level::Once }.warn(message);
+    }
+
     /// What was found or decided.
     pub(crate) fn notice(self, message: &str) {
         if self.level >= Level::Normal {

@@ -88,11 +88,13 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             Err(error) => {
                 supervised.ready();
                 changes.forget();
-                plan.voice.warn(&format!(
-                    "{}; looking again every {} s",
-                    account::chain(error.as_ref()),
-                    args.flush
-                ));
+                let said = account::chain(error.as_ref());
+                let (said, hint) = said.split_once("\nhint: ").unwrap_or((&said, ""));
+                let again = format!("{said}; looking again every {} s", args.flush);
+                plan.voice.warn_once(&match hint {
+                    "" => again,
+                    hint => format!("{again}\nhint: {hint}"),
+                });
             }
         }
         let is_due = || {

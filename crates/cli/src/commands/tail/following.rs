@@ -1,5 +1,6 @@
 //! Logs that are followed: what a look at them says to the lake, and when the next one is due.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use floodmark_store::{Lake, Look};
 
 use crate::clock;
 use crate::commands::tail::Supervised;
+use crate::formats::shown;
 use crate::logs::Logs;
 use crate::plan::Plan;
 use crate::say::{moment, number};
@@ -29,6 +31,8 @@ pub(crate) struct Following {
     told_us: i64,
     /// When one began.
     looked_us: i64,
+    /// By log set, the formats that its log was read by.
+    formats: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Following {
@@ -38,6 +42,7 @@ impl Following {
             supervised: Arc::clone(supervised),
             told_us: 0,
             looked_us: 0,
+            formats: BTreeMap::new(),
         }
     }
 
@@ -77,6 +82,7 @@ impl Following {
         if logs.failed() > 0 {
             return Ok(None);
         }
+        self.say_new_formats(plan, logs);
         let at_us = now_us();
         let looks = lake.looks()?;
         let found = self.follower.look(readings, &looks.live, at_us);
@@ -103,6 +109,23 @@ impl Following {
             found,
         };
         Ok(Some((look, gaps)))
+    }
+
+    /// Nginx was told to write another format, or something else writes into its log.
+    fn say_new_formats(&mut self, plan: &Plan, logs: &Logs) {
+        for (file, settings) in logs.files.iter().filter(|(file, _)| file.is_live()) {
+            let formats: BTreeSet<String> =
+                settings.formats().map(shown).map(str::to_owned).collect();
+            let known = self.formats.entry(file.log_set.clone());
+            let known = known.or_insert_with(|| formats.clone());
+            for format in formats.difference(known) {
+                plan.voice.warn_once(&format!(
+                    "{}: lines of another format, `{format}`, from now on",
+                    file.path.display()
+                ));
+            }
+            known.extend(formats);
+        }
     }
 
     /// A pass is over, and its look committed if it was due.
