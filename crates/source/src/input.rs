@@ -27,6 +27,8 @@ pub(crate) enum Input {
     Peeked(Peeked),
     /// A stream, decoded; it can be read once.
     Stream(Box<dyn Read + Send>),
+    /// The bytes to read, and no others, in a temporary file.
+    Copied(Copied),
 }
 
 /// Decoded bytes from front to end.
@@ -60,8 +62,8 @@ impl Input {
                     .map_err(|source| Error::open(&log.path, source))?;
                 Ok(Opened::Plain(file, length))
             }
-            Self::Peeked(_) | Self::Stream(_) => {
-                unreachable!("a stream whose source is in question has been spooled")
+            Self::Peeked(_) | Self::Stream(_) | Self::Copied(_) => {
+                unreachable!("what is planned with is a path or has been spooled")
             }
         }
     }
@@ -79,6 +81,13 @@ impl Input {
                 compression: log.compression,
                 ..Decoded::stream(reader)
             },
+            Self::Copied(copied) => {
+                skipped(&copied.before);
+                return Ok(Decoded {
+                    plain_bytes: Some(start + copied.bytes),
+                    ..Decoded::stream(Box::new(copied))
+                });
+            }
             other => match other.open(log)? {
                 Opened::Plain(mut file, length) => {
                     let mut tail = vec![
@@ -102,6 +111,29 @@ impl Input {
         };
         skip(&mut decoded, log, start, skipped)?;
         Ok(decoded)
+    }
+}
+
+/// Bytes of a log in a temporary file that holds others as well. Cheap to clone; each clone reads from where this one is.
+#[derive(Clone)]
+pub(crate) struct Copied {
+    pub(crate) file: Arc<File>,
+    /// Where the bytes begin in it.
+    pub(crate) at: u64,
+    /// How many there are.
+    pub(crate) bytes: u64,
+    /// The bytes of the log before them, as many as an anchor covers.
+    pub(crate) before: Arc<[u8]>,
+}
+
+impl Read for Copied {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted =
+            usize::try_from(self.bytes).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = self.file.read_at(&mut buffer[..wanted], self.at)?;
+        self.at += read as u64;
+        self.bytes -= read as u64;
+        Ok(read)
     }
 }
 

@@ -37,6 +37,41 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// Bytes of a file whose source is known.
+    pub(crate) fn of_segment(
+        file: &Arc<LogFile>,
+        segment: Segment,
+        outcome: Outcome,
+        input: Input,
+    ) -> Self {
+        Self {
+            file: Arc::clone(file),
+            matched: Some(segment.source.clone()),
+            segment: Some(segment),
+            outcome,
+            input,
+            ends_at: None,
+        }
+    }
+
+    /// Whether the bytes of a segment that was planned before are where they were, though there may be more of them.
+    pub(crate) fn still_has(&self, planned: &Segment) -> bool {
+        match &self.segment {
+            Some(segment) => {
+                segment.source == planned.source
+                    && segment.source_start + planned.file_start
+                        == planned.source_start + segment.file_start
+            }
+            // Another file of the run holds as much by now.
+            None => {
+                let is_of_source = self.matched.as_ref() == Some(&planned.source);
+                is_of_source && matches!(self.outcome, Outcome::DuplicateOf(_))
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reading")
@@ -58,6 +93,13 @@ pub struct Segment {
     pub source_start: u64,
     /// Where they end in the file; `None`: at its end, wherever that is.
     pub file_end: Option<u64>,
+}
+
+impl Segment {
+    /// Where they end in the source, if that is known.
+    pub(crate) fn source_end(&self) -> Option<u64> {
+        Some(self.source_start + (self.file_end? - self.file_start))
+    }
 }
 
 /// How a file relates to the known sources and to the other files of the run.

@@ -10,5 +10,6 @@ mod discover;
 mod feed;
 mod identity;
 mod seen;
+mod snapshot;
 mod splits;
 mod world;
