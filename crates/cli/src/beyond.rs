@@ -16,15 +16,15 @@ use floodmark_store::Lake;
 
 use crate::account;
 use crate::followed::{Followed, host};
-use crate::logs::{Logs, NoneReadable, Reads};
+use crate::logs::{Logs, Reads};
 use crate::memory::Memory;
 use crate::plan::Plan;
 
 /// How often logs are looked at again that are being moved: a look takes some milliseconds, a rotation hardly longer.
 const LOOKS_MAX: usize = 50;
 
-/// How often one is looked for that is not there: it may be between two names.
-const SEARCHES_MAX: usize = 3;
+/// How often one is tried that cannot be read, or is not there: it may be between two names.
+const SEARCHES_MAX: usize = 5;
 
 /// What live logs hold beyond the lake as it was opened, if anything. Where a log cannot be read that is said, and the answer holds of it
 /// what is in the lake.
@@ -40,7 +40,7 @@ pub(crate) fn beyond(plan: &Plan, lake: &Lake) -> Result<Option<Beyond>> {
     let memory = Memory::of(plan, &known);
     for look in 1.. {
         match Look::at(&followed, &known, &memory.seen) {
-            Ok(seen) if seen.has_missed && look < SEARCHES_MAX => {}
+            Ok(seen) if !seen.passed_over.is_empty() && look < SEARCHES_MAX => {}
             Ok(seen) if seen.has_moved && look < LOOKS_MAX => {}
             Ok(seen) if seen.has_moved => bail!(
                 "the logs that are followed into the lake were renamed each of {LOOKS_MAX} times that they were looked at\nhint: run the command again"
@@ -98,8 +98,6 @@ struct Look {
     beyond: Beyond,
     /// Why logs are passed over.
     passed_over: Vec<String>,
-    /// Whether one of these may be there at another look.
-    has_missed: bool,
     /// Whether files are not where they were when they were listed.
     has_moved: bool,
 }
@@ -116,13 +114,13 @@ impl Look {
             with_rotated: true,
         };
         let mut passed_over = Vec::new();
-        let mut has_missed = false;
+        let mut has_moved = false;
         let mut found: Vec<(&Followed, &Plan, Logs)> = Vec::new();
         for (followed, own) in followed {
             match Logs::find(own, &followed.logs, &reads) {
                 Ok(logs) => found.push((followed, own, logs)),
                 Err(error) => {
-                    has_missed |= is_of_a_moment(&error);
+                    has_moved |= is_of_a_moment(&error);
                     passed_over.push(account::chain(error.as_ref()));
                 }
             }
@@ -134,7 +132,7 @@ impl Look {
         }
         let (files, settings) = merged(found.iter().map(|(.., logs)| logs));
         let snapshot = Snapshot::take(&files, known)?;
-        let has_moved = found
+        has_moved |= found
             .iter()
             .any(|(followed, own, logs)| !logs.are_where_they_were(own, &followed.logs, &reads));
         let failures = snapshot.failures().iter();
@@ -145,7 +143,6 @@ impl Look {
                 settings,
             },
             passed_over,
-            has_missed,
             has_moved,
         })
     }
@@ -170,12 +167,11 @@ fn merged<'l>(
     (files, settings)
 }
 
-/// Whether another look may find what this one did not.
+/// Whether a log was moved while its lines were looked at.
 fn is_of_a_moment(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
+    let mut causes = error.chain();
+    causes.any(|cause| {
         let of_source = cause.downcast_ref::<SourceError>();
-        let is_missing = |error: &SourceError| matches!(error, SourceError::Missing { .. });
-        cause.is::<NoneReadable>()
-            || of_source.is_some_and(|error| error.is_of_a_moment() || is_missing(error))
+        of_source.is_some_and(SourceError::is_of_a_moment)
     })
 }
