@@ -9,6 +9,7 @@ mod command;
 mod evaluation;
 mod faults;
 mod formats;
+mod fresh;
 mod lake;
 mod logs;
 mod minutes;

@@ -1,6 +1,6 @@
 //! From LOG arguments, or from nginx.conf, to files whose format is known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,7 +11,10 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, anyhow, bail};
 use floodmark_format::{AccessLog, CompiledFormat, Unlogged};
 use floodmark_ingest::{LogSettings, Trust};
-use floodmark_source::{DiscoverOptions, LogFile, Sample, Seen, Skipped, discover, discover_sets};
+use floodmark_source::{
+    DiscoverOptions, Discovery, FileIdentity, LogFile, Sample, Seen, Skipped, discover,
+    discover_sets,
+};
 
 use crate::account;
 use crate::conf::{Conf, KnownBy};
@@ -28,8 +31,13 @@ pub(crate) struct Logs {
     pub(crate) unchanged: Vec<LogFile>,
     /// What named them, if that was nginx.conf.
     pub(crate) conf: Option<ConfLogs>,
+    /// Where files were found.
+    places: Places,
     stdin: Option<Stdin>,
 }
+
+/// Files by their paths.
+type Places = BTreeMap<PathBuf, Option<FileIdentity>>;
 
 /// The logs of one port, as nginx.conf has them.
 #[derive(Debug)]
@@ -88,14 +96,8 @@ struct Stdin {
 impl Logs {
     /// Finds the files, tells their formats and says both. Without arguments they are the logs that nginx.conf names.
     pub(crate) fn find(plan: &Plan, arguments: &[String], reads: &Reads) -> Result<Self> {
-        let (seen, with_rotated) = match reads {
-            Reads::Again => (None, false),
-            Reads::Once {
-                seen, with_rotated, ..
-            } => (Some(seen), *with_rotated),
-        };
         if arguments.is_empty() {
-            let logs = Self::of_conf(plan, seen)?;
+            let logs = Self::of_conf(plan, reads.seen())?;
             if logs.files.is_empty() && logs.unchanged.is_empty() {
                 return Err(NoneReadable { port: plan.port }.into());
             }
@@ -112,14 +114,9 @@ impl Logs {
                 .collect(),
             None => arguments.to_vec(),
         };
-        let options = DiscoverOptions {
-            log_set: plan.log_set.as_deref(),
-            head_parses: &|head| head_parses(plan, head),
-            seen,
-            with_rotated,
-        };
-        let found = discover(&arguments, &options)?;
+        let found = discovered(plan, &arguments, reads)?;
         say_skipped(plan, &found.skipped);
+        let places = places(&found.files);
         let conf = Conf::beside(plan, &arguments)?;
         let mut chosen = Choices::default();
         let mut files = Vec::new();
@@ -151,8 +148,24 @@ impl Logs {
             files,
             unchanged,
             conf: None,
+            places,
             stdin,
         })
+    }
+
+    /// Whether there are the same files at the same paths as there were when these were found: none that was renamed between being
+    /// listed and being opened has been missed.
+    pub(crate) fn are_where_they_were(
+        &self,
+        plan: &Plan,
+        arguments: &[String],
+        reads: &Reads,
+    ) -> bool {
+        let files = match &self.conf {
+            Some(conf) => Ok(discover_sets(&conf.readable(), reads.seen()).0.files),
+            None => discovered(plan, arguments, reads).map(|found| found.files),
+        };
+        files.is_ok_and(|files| places(&files) == self.places)
     }
 
     /// The logs that nginx.conf names for the port, of which there may be no file. One that cannot be read does not keep
@@ -174,6 +187,7 @@ impl Logs {
         }
         let (found, failures) = discover_sets(&paths, seen);
         say_skipped(plan, &found.skipped);
+        let places = places(&found.files);
         let mut failures: Vec<(String, String)> = failures
             .iter()
             .map(|(path, error)| (path.display().to_string(), account::chain(error)))
@@ -223,6 +237,7 @@ impl Logs {
                 unread,
                 failed,
             }),
+            places,
             stdin: None,
         })
     }
@@ -289,6 +304,45 @@ impl Logs {
             .map(|(set, files)| format!("{set} ({})", counted(*files, "file")))
             .collect()
     }
+}
+
+impl ConfLogs {
+    /// The paths of those that are files.
+    fn readable(&self) -> Vec<PathBuf> {
+        let logs = self.logs.iter().filter(|log| log.unreadable().is_none());
+        logs.map(|log| PathBuf::from(&log.path)).collect()
+    }
+}
+
+impl Reads {
+    /// What is remembered of files.
+    fn seen(&self) -> Option<&Seen> {
+        match self {
+            Self::Again => None,
+            Self::Once { seen, .. } => Some(seen),
+        }
+    }
+}
+
+fn discovered(plan: &Plan, arguments: &[String], reads: &Reads) -> Result<Discovery> {
+    let options = DiscoverOptions {
+        log_set: plan.log_set.as_deref(),
+        head_parses: &|head| head_parses(plan, head),
+        seen: reads.seen(),
+        with_rotated: matches!(
+            reads,
+            Reads::Once {
+                with_rotated: true,
+                ..
+            }
+        ),
+    };
+    Ok(discover(arguments, &options)?)
+}
+
+fn places(files: &[LogFile]) -> Places {
+    let places = files.iter().map(|file| (file.path.clone(), file.identity));
+    places.collect()
 }
 
 fn head_parses(plan: &Plan, head: &[u8]) -> bool {

@@ -2,9 +2,11 @@
 
 mod account;
 mod args;
+mod beyond;
 mod clock;
 mod commands;
 mod conf;
+mod followed;
 mod formats;
 mod logs;
 mod memory;

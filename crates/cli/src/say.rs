@@ -11,6 +11,8 @@ use floodmark_report::{Style, escape_control};
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
+    /// Nothing: what there is to say is said by another.
+    Silent,
     /// What went wrong, each thing once.
     Once,
     Quiet,
@@ -30,6 +32,9 @@ pub(crate) struct Voice {
 impl Voice {
     /// Something that went wrong but does not end the command; said always.
     pub(crate) fn warn(self, message: &str) {
+        if self.level == Level::Silent {
+            return;
+        }
         let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = said.insert(message.to_owned());
         if is_new || self.level > Level::Once {

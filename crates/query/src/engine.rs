@@ -17,13 +17,15 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::{Expr, SQLOptions, SessionConfig, SessionContext, col, lit};
+use floodmark_source::SourceId;
 use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
 use crate::Error;
+use crate::beyond::{all_lines, all_minutes, all_sources};
 use crate::functions;
 use crate::named::{Settings, named_query};
-use crate::raw::{RawLines, RawLogs, Seen};
+use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
 use crate::tables;
 
@@ -94,6 +96,7 @@ impl std::fmt::Debug for Engine {
 #[derive(Debug)]
 enum Lines {
     Lake(Arc<LakeTable>, Arc<MinutesTable>),
+    LakeAnd(Arc<LakeTable>, Arc<MinutesTable>, Arc<RawLines>),
     Raw(Arc<RawLines>),
 }
 
@@ -183,20 +186,37 @@ impl Engine {
     pub async fn over_lake(lake: &Lake, options: &EngineOptions) -> Result<Self, Error> {
         let table = Arc::new(lake.lines().await?);
         let minutes = Arc::new(lake.minutes().await?);
-        let looks = lake.looks()?;
-        let sources: Vec<SourceRow> = lake
-            .known_sources()?
-            .into_iter()
-            .map(|known| SourceRow {
-                seen_us: looks.seen.get(known.id.log_set()).copied(),
-                source: known.id.to_string(),
-                line_offset: known.offset,
-            })
-            .collect();
+        let known = lake.known_sources()?.into_iter();
+        let sources = source_rows(lake, known.map(|known| (known.id, known.offset)))?;
         let context = context(options)?;
         context.register_table("lines", Arc::clone(&table) as _)?;
         context.register_table("minutes", Arc::clone(&minutes) as _)?;
         Self::with_views(context, Lines::Lake(table, minutes), options, &sources).await
+    }
+
+    /// A session over a lake at its present version and what live logs hold beyond that version.
+    ///
+    /// # Errors
+    ///
+    /// The lake's state cannot be read.
+    pub async fn over_lake_and(
+        lake: &Lake,
+        beyond: &Beyond,
+        options: &EngineOptions,
+    ) -> Result<Self, Error> {
+        let table = Arc::new(lake.lines().await?);
+        let minutes = Arc::new(lake.minutes().await?);
+        let raw = Arc::new(RawLines::beyond(beyond));
+        let sources = all_sources(lake.known_sources()?, &beyond.snapshot);
+        let sources = source_rows(lake, sources)?;
+        let context = context(options)?;
+        let lines = all_lines(&context, Arc::clone(&table) as _, Arc::clone(&raw) as _)?;
+        context.register_table("lines", lines)?;
+        let counted = Arc::new(RawMinutes::new(Arc::clone(&raw)));
+        let all = all_minutes(&context, Arc::clone(&minutes) as _, counted)?;
+        context.register_table("minutes", all)?;
+        let lines = Lines::LakeAnd(table, minutes, raw);
+        Self::with_views(context, lines, options, &sources).await
     }
 
     /// A session over raw logs, without a lake.
@@ -232,6 +252,14 @@ impl Engine {
         functions::register(&context);
         let table = context.table("lines").await?;
         let of_kind = |kind: &str| table.clone().filter(col("kind").eq(lit(kind)));
+        // Raw logs hold no gaps, so that nobody has to read them to find none.
+        let gaps = match &lines {
+            Lines::LakeAnd(lake, ..) => {
+                let lake = context.read_table(Arc::clone(lake) as _)?;
+                lake.filter(col("kind").eq(lit("gap")))?
+            }
+            Lines::Lake(..) | Lines::Raw(_) => of_kind("gap")?,
+        };
         let names = |wanted: &[&str]| wanted.iter().map(|name| col(*name)).collect::<Vec<Expr>>();
         let columns: Vec<Expr> = table
             .schema()
@@ -243,11 +271,10 @@ impl Engine {
         let views = [
             ("requests", of_kind("request")?.select(columns)?),
             ("rejects", of_kind("reject")?.select(names(REJECT_COLUMNS))?),
-            ("gaps", of_kind("gap")?.select(names(GAP_COLUMNS))?),
+            ("gaps", gaps.select(names(GAP_COLUMNS))?),
         ];
         for (name, view) in views {
             let schema = Arc::clone(view.schema().inner());
-            // Raw logs hold no gaps, so that nobody has to read them to find none.
             let table: Arc<dyn TableProvider> = match &lines {
                 Lines::Raw(_) if name == "gaps" => Arc::new(EmptyTable::new(schema)),
                 _ => view.into_view(),
@@ -359,11 +386,11 @@ impl Engine {
         Ok(end(0)?.zip(end(1)?))
     }
 
-    /// What became of the lines of raw logs, once a query has read all of them; `None` over a lake.
+    /// What became of the lines of raw logs, also of those beyond a lake, once a query has read all of them; `None` over a lake alone.
     #[must_use]
     pub fn seen(&self) -> Option<Seen> {
         match &self.lines {
-            Lines::Raw(table) => table.seen(),
+            Lines::Raw(table) | Lines::LakeAnd(.., table) => table.seen(),
             Lines::Lake(..) => None,
         }
     }
@@ -372,7 +399,9 @@ impl Engine {
     #[must_use]
     pub fn files_scanned(&self) -> Option<FilesScanned> {
         match &self.lines {
-            Lines::Lake(lines, minutes) => Some(lines.files_scanned().and(minutes.files_scanned())),
+            Lines::Lake(lines, minutes) | Lines::LakeAnd(lines, minutes, _) => {
+                Some(lines.files_scanned().and(minutes.files_scanned()))
+            }
             Lines::Raw(_) => None,
         }
     }
@@ -431,6 +460,21 @@ struct SourceRow {
     line_offset: u64,
     /// Until when its log was looked at, microseconds since the epoch; `None` if nobody follows it.
     seen_us: Option<i64>,
+}
+
+/// Sources of a lake, each with where it ends.
+fn source_rows(
+    lake: &Lake,
+    sources: impl IntoIterator<Item = (SourceId, u64)>,
+) -> Result<Vec<SourceRow>, Error> {
+    let looks = lake.looks()?;
+    let sources = sources.into_iter();
+    let rows = sources.map(|(source, line_offset)| SourceRow {
+        seen_us: looks.seen.get(source.log_set()).copied(),
+        source: source.to_string(),
+        line_offset,
+    });
+    Ok(rows.collect())
 }
 
 fn sources_table(sources: &[SourceRow]) -> Result<MemTable, Error> {

@@ -1,10 +1,11 @@
 //! The DataFusion session: tables, functions, named queries and their bounds.
 //!
-//! Start from [`Engine`]: over a lake ([`Engine::over_lake`]) or straight over raw logs ([`Engine::over_logs`]), the
+//! Start from [`Engine`]: over a lake ([`Engine::over_lake`]), also with what live logs hold beyond it ([`Engine::over_lake_and`]), or straight over raw logs ([`Engine::over_logs`]), the
 //! same tables and functions answer the same SQL. [`NamedQuery`] is one insight, a file of the `queries` folder.
 //!
 //! Absent on purpose: this crate writes no Parquet and prints nothing.
 
+mod beyond;
 mod engine;
 mod error;
 mod functions;
@@ -20,4 +21,4 @@ pub use engine::{Answer, Engine, EngineOptions, Running};
 pub use error::Error;
 pub use header::{Chart, ChartKind, HeaderError, NamedQuery, Param, ParamType};
 pub use named::{Settings, named_queries, named_query};
-pub use raw::{RawLogs, Seen};
+pub use raw::{Beyond, RawLogs, Seen};

@@ -14,13 +14,22 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use floodmark_ingest::{Intake, LineBatch, LineSchema, LogSettings, Scratch, Tally, TextAs};
-use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, plan};
+use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, Snapshot, plan};
 
 /// Logs to query where they lie.
 #[derive(Debug, Clone)]
 pub struct RawLogs {
     /// The files, each with how its lines are read.
     pub files: Vec<(LogFile, Arc<LogSettings>)>,
+}
+
+/// What live logs hold beyond a lake.
+#[derive(Debug, Clone)]
+pub struct Beyond {
+    /// The lines.
+    pub snapshot: Arc<Snapshot>,
+    /// How the lines of each file are read.
+    pub settings: HashMap<PathBuf, Arc<LogSettings>>,
 }
 
 /// About as many lines as a batch of the engine has rows: text points into its block, and a batch that is a small
@@ -30,11 +39,28 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// The table of raw lines.
 #[derive(Debug)]
 pub(crate) struct RawLines {
-    files: Vec<LogFile>,
+    bytes: Bytes,
     settings: HashMap<PathBuf, Arc<LogSettings>>,
     schema: LineSchema,
     arrow_schema: SchemaRef,
     seen: Arc<Mutex<Seen>>,
+}
+
+/// What is read at each scan.
+#[derive(Debug, Clone)]
+enum Bytes {
+    /// All of some files, as they are then.
+    Files(Vec<LogFile>),
+    Snapshot(Arc<Snapshot>),
+}
+
+impl Bytes {
+    fn readings(&self) -> Vec<Reading> {
+        match self {
+            Self::Files(files) => plan(files.clone(), &[]),
+            Self::Snapshot(snapshot) => snapshot.readings(),
+        }
+    }
 }
 
 /// What the first scan that read everything found, for the account of lines.
@@ -51,28 +77,45 @@ impl RawLines {
     pub(crate) fn new(logs: &RawLogs) -> Self {
         let settings = logs.files.iter().map(|(_, settings)| settings);
         let schema = LineSchema::new(settings.flat_map(|settings| settings.variables()));
+        let files = logs.files.iter().map(|(file, _)| file.clone());
+        let settings = logs.files.iter();
+        let settings = settings.map(|(file, settings)| (file.path.clone(), Arc::clone(settings)));
+        Self::over(Bytes::Files(files.collect()), settings.collect(), schema)
+    }
+
+    pub(crate) fn beyond(beyond: &Beyond) -> Self {
+        let settings = beyond.settings.values();
+        let mut variables: Vec<&str> = settings.flat_map(|settings| settings.variables()).collect();
+        // As a lake has them that they come to.
+        variables.sort_unstable();
+        let schema = LineSchema::new(variables);
+        let snapshot = Arc::clone(&beyond.snapshot);
+        Self::over(Bytes::Snapshot(snapshot), beyond.settings.clone(), schema)
+    }
+
+    fn over(
+        bytes: Bytes,
+        settings: HashMap<PathBuf, Arc<LogSettings>>,
+        schema: LineSchema,
+    ) -> Self {
         Self {
-            files: logs.files.iter().map(|(file, _)| file.clone()).collect(),
-            settings: logs
-                .files
-                .iter()
-                .map(|(file, settings)| (file.path.clone(), Arc::clone(settings)))
-                .collect(),
+            bytes,
             arrow_schema: schema.arrow(),
             schema,
+            settings,
             seen: Arc::default(),
         }
     }
 
     /// What there is to read, looked at anew.
     pub(crate) fn readings(&self) -> Vec<Reading> {
-        plan(self.files.clone(), &[])
+        self.bytes.readings()
     }
 
     /// A pass over the logs, for columns of theirs.
     pub(crate) fn pass(&self, schema: LineSchema, text_as: TextAs) -> Pass {
         Pass {
-            files: self.files.clone(),
+            bytes: self.bytes.clone(),
             settings: self.settings.clone(),
             schema,
             text_as,
@@ -134,7 +177,7 @@ impl TableProvider for RawLines {
 /// One pass over the logs, shared by the partitions of a scan.
 #[derive(Debug)]
 pub(crate) struct Pass {
-    files: Vec<LogFile>,
+    bytes: Bytes,
     settings: HashMap<PathBuf, Arc<LogSettings>>,
     schema: LineSchema,
     text_as: TextAs,
@@ -159,7 +202,7 @@ impl Pass {
                 last_line: LastLine::Take,
                 ..BlockOptions::default()
             };
-            let feed = Arc::new(Feed::new(plan(self.files.clone(), &[]), options));
+            let feed = Arc::new(Feed::new(self.bytes.readings(), options));
             Intake::new(feed, &self.settings, self.schema.clone(), self.text_as)
         })
     }

@@ -1,12 +1,15 @@
 //! Blocks of whole lines out of one file.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::{memchr, memrchr};
 
+use crate::content::{Line, LineHasher};
 use crate::identity::{ANCHOR_BYTES, Tail, anchor};
 use crate::input::{Decoded, Input, read_error};
 use crate::{Compression, Error, LogFile, Outcome, Reading, Segment, SourceId, SourcePosition};
@@ -101,6 +104,8 @@ pub struct BlockReader {
     position: Option<Position>,
     pending_bytes: u64,
     disk_bytes_read: u64,
+    /// As the file was planned with.
+    first_line: Option<Line>,
 }
 
 enum State {
@@ -117,6 +122,8 @@ enum State {
 struct Open {
     segment: Segment,
     reader: Box<dyn Read + Send>,
+    /// Of a plain file: how it begins, as long as it is the one that was planned with.
+    head: Option<Head>,
     compression: Compression,
     disk_bytes_read: Arc<AtomicU64>,
     /// Whether it has to reach `end`.
@@ -130,6 +137,14 @@ struct Open {
     is_at_end: bool,
     /// Why it is at the end, to be told after the lines before it.
     error: Option<Error>,
+}
+
+/// The beginning of a plain file that another process may truncate and write anew, by a handle that a rename leaves alone.
+///
+/// What was read while the file still began so is of the source that it was planned as: truncation takes the beginning first.
+struct Head {
+    file: File,
+    bytes: Vec<u8>,
 }
 
 /// How far the source of the segment has been given out.
@@ -149,6 +164,7 @@ impl BlockReader {
             segment,
             outcome,
             input,
+            first_line,
             ..
         } = reading;
         let line_bytes_max = options.line_bytes_max.max(1);
@@ -175,6 +191,7 @@ impl BlockReader {
             position,
             pending_bytes: 0,
             disk_bytes_read: 0,
+            first_line,
         }
     }
 
@@ -235,6 +252,7 @@ impl BlockReader {
             compression,
             plain_bytes,
             disk_bytes_read,
+            file,
         } = input.open_at(
             &self.file,
             segment.file_start,
@@ -243,7 +261,13 @@ impl BlockReader {
         )?;
         // A source that starts at a length has to be known from then on, though nothing of it was read.
         position.is_moved = starts_at_length;
+        let first_line = self.first_line.filter(|line| line.is_whole);
+        let head = match file.zip(first_line) {
+            Some((file, first_line)) => Some(Head::of(file, first_line, &self.file)?),
+            None => None,
+        };
         self.state = State::Open(Box::new(Open {
+            head,
             reader,
             compression,
             disk_bytes_read,
@@ -265,6 +289,7 @@ impl BlockReader {
         };
         let mut buffer = std::mem::take(&mut open.carry);
         open.fill(&mut buffer, self.options.block_bytes, &self.file);
+        open.check(&self.file)?;
         let (whole_bytes, is_long) = whole_lines(&buffer, self.options.line_bytes_max);
         if whole_bytes > 0 {
             open.carry = buffer[whole_bytes..].to_vec();
@@ -321,6 +346,7 @@ impl BlockReader {
             }
             buffer.clear();
             open.fill(&mut buffer, step_bytes, &self.file);
+            open.check(&self.file)?;
             if buffer.is_empty() {
                 if open.error.is_some() || self.options.waits(&self.file) {
                     self.pending_bytes = line_bytes;
@@ -374,6 +400,48 @@ impl BlockOptions {
     }
 }
 
+impl Head {
+    /// Of a file that is to begin with this line.
+    fn of(file: File, first_line: Line, log: &LogFile) -> Result<Self, Error> {
+        let mut hasher = LineHasher::default();
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 4 * LONG_LINE_HEAD_BYTES];
+        let mut position = 0;
+        loop {
+            let read = file.read_at(&mut buffer, position);
+            let read =
+                read.map_err(|source| read_error(log, Compression::Plain, position, source))?;
+            let (taken, is_whole) = hasher.take(&buffer[..read]);
+            if position == 0 {
+                bytes = buffer[..taken].to_vec();
+            }
+            position += taken as u64;
+            if is_whole || read == 0 {
+                break;
+            }
+        }
+        match hasher.finish() {
+            Some(found) if found == first_line => Ok(Self { file, bytes }),
+            _ => Err(replaced(log)),
+        }
+    }
+
+    fn check(&self, log: &LogFile) -> Result<(), Error> {
+        let mut found = vec![0; self.bytes.len()];
+        let read = self.file.read_exact_at(&mut found, 0);
+        match read.is_ok() && found == self.bytes {
+            true => Ok(()),
+            false => Err(replaced(log)),
+        }
+    }
+}
+
+fn replaced(log: &LogFile) -> Error {
+    Error::Replaced {
+        path: log.path.clone(),
+    }
+}
+
 impl Open {
     /// Reads until `buffer` has `bytes`, or to the end. `read_to_end` into reserved memory does not zero it first.
     fn fill(&mut self, buffer: &mut Vec<u8>, bytes: usize, file: &LogFile) {
@@ -398,6 +466,11 @@ impl Open {
             Ok(_) => None,
         };
         self.is_at_end |= self.error.is_some();
+    }
+
+    /// Fails where what was read may be of another log by now.
+    fn check(&self, file: &LogFile) -> Result<(), Error> {
+        self.head.as_ref().map_or(Ok(()), |head| head.check(file))
     }
 
     fn offsets(&self, position: &Position) -> (u64, u64) {

@@ -181,6 +181,16 @@ pub enum Error {
         found: u64,
     },
 
+    /// What is new of logs could not be copied.
+    #[error(
+        "cannot copy what is new of the logs into a temporary file\n\
+         hint: `TMPDIR` names the folder for such files"
+    )]
+    Copy {
+        /// What the operating system says.
+        source: io::Error,
+    },
+
     /// A text that is no source id.
     #[error("expected a source id `LOG SET/16 hex digits/NUMBER`, found `{text}`")]
     NotASourceId {
@@ -204,6 +214,19 @@ impl Error {
                 | Self::Truncated { .. }
                 | Self::Shrank { .. }
         )
+    }
+
+    /// Whether a log was renamed, cut or replaced between two looks: who looks again finds it where it is now.
+    #[must_use]
+    pub fn is_of_a_moment(&self) -> bool {
+        match self {
+            Self::Vanished { .. }
+            | Self::Replaced { .. }
+            | Self::Shrank { .. }
+            | Self::Unconnected { .. } => true,
+            Self::Read { source, .. } => source.kind() == io::ErrorKind::UnexpectedEof,
+            _ => false,
+        }
     }
 
     pub(crate) fn open(path: &Path, source: io::Error) -> Self {

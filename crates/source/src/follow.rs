@@ -153,7 +153,9 @@ impl Follower {
 impl Reading {
     /// The source that the file's last bytes belong to, if its first line is complete.
     fn source(&self) -> Option<&SourceId> {
-        let segment = self.segment.as_ref().filter(|_| !self.is_unborn);
+        // One that a server may still be writing begins no source.
+        let is_unborn = self.first_line.is_some_and(|line| !line.is_whole);
+        let segment = self.segment.as_ref().filter(|_| !is_unborn);
         segment
             .map(|segment| &segment.source)
             .or(self.matched.as_ref())

@@ -27,6 +27,8 @@ pub(crate) enum Input {
     Peeked(Peeked),
     /// A stream, decoded; it can be read once.
     Stream(Box<dyn Read + Send>),
+    /// The bytes to read, and no others, in a temporary file.
+    Copied(Copied),
 }
 
 /// Decoded bytes from front to end.
@@ -37,6 +39,8 @@ pub(crate) struct Decoded {
     pub(crate) plain_bytes: Option<u64>,
     /// For compressed files: bytes taken from disk so far.
     pub(crate) disk_bytes_read: Arc<AtomicU64>,
+    /// A plain file at a path, to look at again while it is read.
+    pub(crate) file: Option<File>,
 }
 
 /// A plain file by positions, or anything else from front to end.
@@ -60,8 +64,8 @@ impl Input {
                     .map_err(|source| Error::open(&log.path, source))?;
                 Ok(Opened::Plain(file, length))
             }
-            Self::Peeked(_) | Self::Stream(_) => {
-                unreachable!("a stream whose source is in question has been spooled")
+            Self::Peeked(_) | Self::Stream(_) | Self::Copied(_) => {
+                unreachable!("what is planned with is a path or has been spooled")
             }
         }
     }
@@ -79,6 +83,13 @@ impl Input {
                 compression: log.compression,
                 ..Decoded::stream(reader)
             },
+            Self::Copied(copied) => {
+                skipped(&copied.before);
+                return Ok(Decoded {
+                    plain_bytes: Some(start + copied.bytes),
+                    ..Decoded::stream(Box::new(copied))
+                });
+            }
             other => match other.open(log)? {
                 Opened::Plain(mut file, length) => {
                     let mut tail = vec![
@@ -92,8 +103,11 @@ impl Input {
                         .and_then(|()| file.seek(SeekFrom::Start(start)));
                     read.map_err(|source| read_error(log, Compression::Plain, at, source))?;
                     skipped(&tail);
+                    let again = file.try_clone();
+                    let again = again.map_err(|source| Error::open(&log.path, source))?;
                     return Ok(Decoded {
                         plain_bytes: Some(length),
+                        file: Some(again),
                         ..Decoded::stream(Box::new(file))
                     });
                 }
@@ -105,6 +119,29 @@ impl Input {
     }
 }
 
+/// Bytes of a log in a temporary file that holds others as well. Cheap to clone; each clone reads from where this one is.
+#[derive(Clone)]
+pub(crate) struct Copied {
+    pub(crate) file: Arc<File>,
+    /// Where the bytes begin in it.
+    pub(crate) at: u64,
+    /// How many there are.
+    pub(crate) bytes: u64,
+    /// The bytes of the log before them, as many as an anchor covers.
+    pub(crate) before: Arc<[u8]>,
+}
+
+impl Read for Copied {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted =
+            usize::try_from(self.bytes).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = self.file.read_at(&mut buffer[..wanted], self.at)?;
+        self.at += read as u64;
+        self.bytes -= read as u64;
+        Ok(read)
+    }
+}
+
 impl Decoded {
     fn stream(reader: Box<dyn Read + Send>) -> Self {
         Self {
@@ -112,6 +149,7 @@ impl Decoded {
             compression: Compression::Plain,
             plain_bytes: None,
             disk_bytes_read: Arc::default(),
+            file: None,
         }
     }
 }
@@ -202,6 +240,7 @@ fn decode(raw: Box<dyn Read + Send>, compression: Compression) -> io::Result<Dec
         compression,
         plain_bytes: None,
         disk_bytes_read,
+        file: None,
     })
 }
 

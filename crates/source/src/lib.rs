@@ -27,7 +27,8 @@
 //!
 //! All offsets count decompressed bytes. Memory is constant however long a file or a line is. Nothing here parses a
 //! line, maps a file into memory, or reads a clock. A live log is followed by doing all of it again; [`Follower`] tells
-//! what has become of it since.
+//! what has become of it since. A [`Snapshot`] holds on to what is
+//! new at one moment, for who reads it more than once.
 
 mod blocks;
 mod content;
@@ -45,6 +46,7 @@ mod logrotate;
 mod plan;
 mod sample;
 mod seen;
+mod snapshot;
 mod sniff;
 
 pub use blocks::{Block, BlockOptions, BlockReader, LastLine, LongLine, Piece};
@@ -58,3 +60,4 @@ pub use logrotate::copytruncated;
 pub use plan::{Outcome, Reading, Segment, plan};
 pub use sample::{Extent, Sample, sample};
 pub use seen::Seen;
+pub use snapshot::Snapshot;

@@ -29,8 +29,8 @@ pub struct Reading {
     pub(crate) matched: Option<SourceId>,
     /// The known sources that are in it to where they are read.
     pub(crate) held: Vec<SourceId>,
-    /// Whether its first line is one that a server may still be writing, so that there is no source yet.
-    pub(crate) is_unborn: bool,
+    /// The file's first line, where it was looked at.
+    pub(crate) first_line: Option<Line>,
 }
 
 impl Reading {
@@ -38,6 +38,43 @@ impl Reading {
     pub fn adopted_by(&self) -> Option<&str> {
         let log_set = self.matched.as_ref()?.log_set();
         (log_set != self.file.log_set).then_some(log_set)
+    }
+}
+
+impl Reading {
+    /// Bytes of a file whose source is known.
+    pub(crate) fn of_segment(
+        file: &Arc<LogFile>,
+        segment: Segment,
+        outcome: Outcome,
+        input: Input,
+    ) -> Self {
+        Self {
+            file: Arc::clone(file),
+            matched: Some(segment.source.clone()),
+            segment: Some(segment),
+            outcome,
+            input,
+            ends_at: None,
+            held: Vec::new(),
+            first_line: None,
+        }
+    }
+
+    /// Whether the bytes of a segment that was planned before are where they were, though there may be more of them.
+    pub(crate) fn still_has(&self, planned: &Segment) -> bool {
+        match &self.segment {
+            Some(segment) => {
+                segment.source == planned.source
+                    && segment.source_start + planned.file_start
+                        == planned.source_start + segment.file_start
+            }
+            // Another file of the run holds as much by now.
+            None => {
+                let is_of_source = self.matched.as_ref() == Some(&planned.source);
+                is_of_source && matches!(self.outcome, Outcome::DuplicateOf(_))
+            }
+        }
     }
 }
 
@@ -62,6 +99,13 @@ pub struct Segment {
     pub source_start: u64,
     /// Where they end in the file; `None`: at its end, wherever that is.
     pub file_end: Option<u64>,
+}
+
+impl Segment {
+    /// Where they end in the source, if that is known.
+    pub(crate) fn source_end(&self) -> Option<u64> {
+        Some(self.source_start + (self.file_end? - self.file_start))
+    }
 }
 
 /// How a file relates to the known sources and to the other files of the run.
@@ -472,7 +516,7 @@ fn in_reading_order(entries: Vec<Entry>) -> Vec<Reading> {
         .into_iter()
         .filter_map(|index| entries[index].take())
         .map(|entry| Reading {
-            is_unborn: entry.first_line.is_some_and(|line| !line.is_whole),
+            first_line: entry.first_line,
             file: entry.file,
             segment: entry.segment,
             outcome: entry.outcome,

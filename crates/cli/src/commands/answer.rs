@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use floodmark_ingest::Tally;
-use floodmark_query::{Engine, EngineOptions, RawLogs, Running};
+use floodmark_query::{Beyond, Engine, EngineOptions, RawLogs, Running};
 use floodmark_report::{AnswerWriter, TableFormat};
 use floodmark_store::Lake;
 
 use crate::args::{AnswerArgs, Output};
+use crate::beyond::beyond;
 use crate::commands::temporary::TemporaryLake;
 use crate::logs::{Logs, Reads};
 use crate::plan::Plan;
@@ -21,6 +22,8 @@ pub(crate) struct Asked {
     pub(crate) engine: Engine,
     /// Raw logs, if it is them.
     pub(crate) logs: Option<Logs>,
+    /// What live logs hold beyond the lake, if it is one.
+    beyond: Option<Beyond>,
     /// The lake that they were read into, if more than one pass over them is to be expected.
     temporary: Option<TemporaryLake>,
 }
@@ -37,7 +40,7 @@ pub(crate) enum Asks {
 }
 
 impl Asked {
-    /// Raw logs if any are named, else the lake, else, where there is none, the logs that nginx.conf names.
+    /// Raw logs if any are named, else the lake and what live logs hold beyond it, else, where there is none, the logs that nginx.conf names.
     pub(crate) async fn open(
         plan: &Plan,
         logs: &[String],
@@ -53,9 +56,14 @@ impl Asked {
             return Self::over(plan, logs, asks, &options).await;
         }
         if let Some(lake) = Lake::open(plan.location()?).await? {
+            let beyond = beyond(plan, &lake)?;
             return Ok(Self {
-                engine: Engine::over_lake(&lake, &options).await?,
+                engine: match &beyond {
+                    Some(beyond) => Engine::over_lake_and(&lake, beyond, &options).await?,
+                    None => Engine::over_lake(&lake, &options).await?,
+                },
                 logs: None,
+                beyond,
                 temporary: None,
             });
         }
@@ -86,16 +94,34 @@ impl Asked {
         Ok(Self {
             engine,
             logs: Some(logs),
+            beyond: None,
             temporary,
         })
     }
 
     /// The account of raw logs, once they were read to their end.
     pub(crate) fn account(&self) -> Option<(Tally, Vec<(PathBuf, String)>)> {
-        match &self.temporary {
-            Some(lake) => Some((lake.tally.clone(), lake.failures.clone())),
-            None => self.engine.seen().map(|seen| (seen.tally, seen.failures)),
+        match (&self.temporary, &self.logs) {
+            (Some(lake), _) => Some((lake.tally.clone(), lake.failures.clone())),
+            (None, Some(_)) => self.engine.seen().map(|seen| (seen.tally, seen.failures)),
+            (None, None) => None,
         }
+    }
+
+    /// Says how many lines of the answer are not in the lake yet, and of a query that read them all how many were rejected.
+    pub(crate) fn say_beyond(&self, plan: &Plan) {
+        let Some(beyond) = &self.beyond else {
+            return;
+        };
+        let rejected = self.engine.seen().map_or(0, |seen| seen.tally.rejected());
+        let rejected = match rejected {
+            0 => String::new(),
+            rejected => format!(", {} of them rejected", number(rejected)),
+        };
+        plan.voice.notice(&format!(
+            "+ {} not yet in the lake{rejected}",
+            counted(beyond.snapshot.lines(), "line")
+        ));
     }
 
     /// The footer: what was read for the answer; and the outcome under `--fail-on`.
@@ -109,6 +135,7 @@ impl Asked {
                 counted(files.all as u64, "file"),
                 number(bytes as u64),
             ));
+            self.say_beyond(plan);
             return Outcome::Done;
         };
         plan.voice.notice(&counted(rows, "row"));

@@ -30,6 +30,7 @@ pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
     };
     let report = build(&asked.engine, &options).await?;
     write(args, &report)?;
+    asked.say_beyond(plan);
     let mut outcome = verdict(plan, &report);
     if let (Some(logs), Some((tally, failures))) = (&asked.logs, account) {
         account::say_failures(plan, logs, &failures);

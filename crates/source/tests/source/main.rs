@@ -11,5 +11,6 @@ mod feed;
 mod follow;
 mod identity;
 mod seen;
+mod snapshot;
 mod splits;
 mod world;

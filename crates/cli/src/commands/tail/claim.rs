@@ -1,16 +1,14 @@
 //! One process follows a log into a lake; another one is told which.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::followed::{Followed, make_folder, name_of, of_conf};
 use crate::plan::Plan;
-
-/// Bytes of a log's path that the name of a claim holds: file names end at 255.
-const NAME_BYTES_MAX: usize = 200;
 
 /// The logs that this process follows, as long as it lives: the system takes the locks back, whatever ends it.
 pub(super) struct Claim {
@@ -19,7 +17,7 @@ pub(super) struct Claim {
 
 impl Claim {
     /// Claims the logs, or what nginx.conf names, in the lake's folder. A bucket has no locks; there two followers send each
-    /// other back at each commit, and add nothing twice.
+    /// other back at each commit, and add nothing twice. What is claimed is written down for those who ask the lake.
     pub(super) fn of(plan: &Plan, logs: &[String]) -> Result<Self> {
         let Some(folder) = plan.folder()? else {
             return Ok(Self {
@@ -28,23 +26,20 @@ impl Claim {
         };
         let mut followed: Vec<PathBuf> = logs.iter().map(PathBuf::from).collect();
         if followed.is_empty() {
-            followed.push(PathBuf::from(format!("nginx.conf-{}", plan.port)));
+            followed.push(of_conf(plan.port));
         }
-        let cannot = || format!("cannot write to the lake `{}`", folder.display());
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder);
-        made.with_context(cannot)?;
+        make_folder(&folder)?;
         let locked = followed.iter().map(|log| locked(&folder, log));
-        Ok(Self {
+        let claim = Self {
             _locked: locked.collect::<Result<_>>()?,
-        })
+        };
+        Followed::of(plan, logs)?.write(&folder)?;
+        Ok(claim)
     }
 }
 
 fn locked(folder: &Path, log: &Path) -> Result<File> {
-    let path = folder.join(name_of(log));
+    let path = folder.join(format!("{}.lock", name_of(log)));
     let cannot = || format!("cannot write `{}`", path.display());
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -69,12 +64,4 @@ fn locked(folder: &Path, log: &Path) -> Result<File> {
         }
         Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
     }
-}
-
-/// `tail-var-log-nginx-access.log.lock`.
-fn name_of(log: &Path) -> String {
-    let absolute = std::path::absolute(log).unwrap_or_else(|_| log.to_owned());
-    let path = absolute.display().to_string().replace('/', "-");
-    let cut = path.ceil_char_boundary(path.len().saturating_sub(NAME_BYTES_MAX));
-    format!("tail{}.lock", &path[cut..])
 }
