@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use floodmark_source::{BlockOptions, DiscoverOptions, Feed, Piece, discover, plan};
+use floodmark_source::{BlockOptions, DiscoverOptions, Error, Feed, Piece, discover, plan};
 
 use crate::splits::gzip;
 use crate::world::lines;
@@ -115,4 +115,45 @@ fn the_pieces_of_each_source_come_in_order_to_many_threads() {
         }
         assert_eq!(position.offset, end);
     }
+}
+
+/// A log that is cut and written anew, as copytruncate does, after it was looked at and after so many of its blocks were read.
+#[track_caller]
+fn check_cut(blocks: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    fs::write(&log, lines("old", 0, 100)).unwrap();
+    let options = BlockOptions {
+        block_bytes: 700,
+        line_bytes_max: 600,
+        ..BlockOptions::default()
+    };
+    let feed = feed(std::slice::from_ref(&log), options);
+    let old: String = (0..blocks).map(|_| text(&feed.next().unwrap())).collect();
+    assert!(lines("old", 0, 100).starts_with(&old));
+    fs::write(&log, lines("new", 0, 200)).unwrap();
+    assert_eq!(feed.next(), None);
+    let failures = feed.take_failures();
+    assert!(
+        matches!(&failures[..], [(_, Error::Replaced { .. })]),
+        "{failures:?}"
+    );
+    let reached: Vec<u64> = feed
+        .positions()
+        .iter()
+        .map(|position| position.offset)
+        .collect();
+    let expected = if blocks == 0 {
+        vec![]
+    } else {
+        vec![old.len() as u64]
+    };
+    assert_eq!(reached, expected);
+}
+
+#[test]
+fn what_was_cut_after_a_look_is_not_taken_for_what_it_was() {
+    check_cut(0);
+    check_cut(1);
+    check_cut(3);
 }
