@@ -486,7 +486,7 @@ fn a_log_whose_format_changes() {
     let follower = follow.stderr(said_to.unwrap()).spawn().unwrap();
     let rows = |lines: usize| {
         wait_for("rows", || {
-            (has_lake(&place) && count(&place, &[]) == lines).then_some(())
+            (has_lake(&place) && committed(&place) == lines).then_some(())
         });
     };
     rows(10);
@@ -681,7 +681,7 @@ fn a_link_that_is_switched() {
     let follower = follow(&place);
     let rows = |lines: usize| {
         wait_for("rows", || {
-            (has_lake(&place) && count(&place, &[]) == lines).then_some(())
+            (has_lake(&place) && committed(&place) == lines).then_some(())
         });
     };
     rows(10);
