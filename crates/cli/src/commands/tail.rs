@@ -34,6 +34,8 @@ pub(crate) use supervised::Supervised;
 
 /// A signal is heeded, and a burst noticed, this long after it came at most.
 const STEP: Duration = Duration::from_millis(250);
+/// Whoever asks it to end waits no longer than this: a service manager kills after a while. What is left is read another time.
+const LAST_LOOK_MAX: Duration = Duration::from_secs(5);
 /// More new bytes than these do not wait for the flush.
 const FLUSH_BYTES: u64 = 64 << 20;
 
@@ -57,10 +59,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
         match pass(&plan, &and_earlier, &stop, Some(&mut following)).await {
             Ok(Passed {
                 is_stopped: true, ..
-            }) => {
-                supervised.ending();
-                return Ok(Outcome::Done);
-            }
+            }) => return last_look(&plan, logs, &mut following).await,
             Ok(passed) => {
                 changes.watch(passed.files);
                 if plan.voice.level > Level::Once {
@@ -110,13 +109,23 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
         )
         .await
         {
-            supervised.ending();
-            // What is whole by now.
-            let and_earlier = following.begin(logs);
-            pass(&plan, &and_earlier, &Arc::default(), Some(&mut following)).await?;
-            return Ok(Outcome::Done);
+            return last_look(&plan, logs, &mut following).await;
         }
     }
+}
+
+/// A signal came: what is whole by now is committed, as far as it can be read in a moment.
+async fn last_look(plan: &Plan, logs: &[String], following: &mut Following) -> Result<Outcome> {
+    following.supervised().ending();
+    let stop = Arc::new(AtomicBool::new(false));
+    let of_timer = Arc::clone(&stop);
+    std::thread::spawn(move || {
+        std::thread::sleep(LAST_LOOK_MAX);
+        of_timer.store(true, Ordering::Relaxed);
+    });
+    let and_earlier = following.begin(logs);
+    pass(plan, &and_earlier, &stop, Some(following)).await?;
+    Ok(Outcome::Done)
 }
 
 /// What is there now. What seems to be missing is looked for again, as that may have been in the middle of a rotation.
