@@ -7,6 +7,7 @@
 
 mod engine;
 mod error;
+mod filter;
 mod functions;
 mod header;
 mod named;
@@ -18,6 +19,7 @@ mod tables;
 
 pub use engine::{Answer, Engine, EngineOptions, Running};
 pub use error::Error;
+pub use filter::RowFilter;
 pub use header::{Chart, ChartKind, HeaderError, NamedQuery, Param, ParamType};
 pub use named::{Settings, named_queries, named_query};
 pub use raw::{RawLogs, Seen};
