@@ -50,8 +50,44 @@ impl Voice {
     }
 }
 
-/// One message to standard error; log bytes in it cannot move the cursor.
+/// Messages that are kept while a screen is shown: the last ones.
+const KEPT_MAX: usize = 200;
+
+/// What was said since a screen is shown.
+static KEPT: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// From now on messages are kept, as they would be drawn over.
+pub(crate) fn keep() {
+    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+}
+
+/// Says what was kept, and from now on each message at once.
+pub(crate) fn release() {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    kept.iter().flatten().for_each(|message| line(message));
+}
+
+/// What was said since a screen is shown.
+pub(crate) fn kept() -> Vec<String> {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.clone().unwrap_or_default()
+}
+
+/// Whether a screen is shown.
+pub(crate) fn is_kept() -> bool {
+    KEPT.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some()
+}
+
+/// One message to standard error, or to the screen; log bytes in it cannot move the cursor.
 pub(crate) fn line(message: &str) {
+    if let Some(kept) = &mut *KEPT.lock().unwrap_or_else(PoisonError::into_inner) {
+        kept.push(message.to_owned());
+        let more = kept.len().saturating_sub(KEPT_MAX);
+        kept.drain(..more);
+        return;
+    }
     let safe: Vec<_> = message.lines().map(escape_control).collect();
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr().lock(), "{}", safe.join("\n"));

@@ -19,7 +19,7 @@ use crate::commands::lake::compact;
 use crate::logs::{Logs, Reads};
 use crate::memory::Memory;
 use crate::plan::Plan;
-use crate::say::{Level, said};
+use crate::say::{self, Level, said};
 
 /// How often a run starts over because another process committed lines of the same logs meanwhile. Each time those are
 /// known afterwards, so that more can only come of a log that is written faster than it is read.
@@ -113,7 +113,7 @@ pub(super) async fn pass(
         let loaded = lake
             .load(&intake, &load, stop, &|tally| {
                 bar.set_position(feed.progress().done);
-                bar.set_message(crate::say::counted(tally.lines, "line"));
+                bar.set_message(say::counted(tally.lines, "line"));
             })
             .await;
         bar.finish_and_clear();
@@ -131,7 +131,7 @@ pub(super) async fn pass(
                     plan.voice.notice(&format!(
                         "{}: {} after the last newline wait for theirs",
                         logs.named(&path.display().to_string()),
-                        crate::say::counted(bytes, "byte"),
+                        say::counted(bytes, "byte"),
                     ));
                 }
                 account::say(plan, &logs, &total);
@@ -216,7 +216,7 @@ pub(super) fn stop_on_signals(signals: &[i32]) -> Result<Arc<AtomicBool>> {
 }
 
 fn progress_bar(plan: &Plan, feed: &Feed) -> ProgressBar {
-    let target = if plan.voice.level == Level::Quiet {
+    let target = if plan.voice.level == Level::Quiet || say::is_kept() {
         ProgressDrawTarget::hidden()
     } else {
         ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND)

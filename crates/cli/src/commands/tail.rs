@@ -7,6 +7,7 @@
 mod changes;
 mod claim;
 mod pulse;
+mod screen;
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -27,6 +28,7 @@ use crate::{Outcome, account, clock, out};
 use changes::Changes;
 use claim::Claim;
 use pulse::Pulse;
+use screen::Screen;
 
 /// A signal is heeded, and a burst noticed, this long after it came at most.
 const STEP: Duration = Duration::from_millis(250);
@@ -44,6 +46,8 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     let mut plan = plan.clone();
     let mut pulse = Pulse::from(clock::now_ms(), args.output);
     let mut changes = Changes::default();
+    let screen = screen::is_wanted(args).then(|| Screen::show(&plan, logs, &stop));
+    let screen = screen.transpose()?;
     loop {
         let began_ms = clock::now_ms();
         changes.look(logs);
@@ -60,7 +64,14 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
                     ));
                     plan.voice.level = Level::Once;
                 }
-                match pulse.beat(&plan, &passed.lake, began_ms).await {
+                let beat = match &screen {
+                    Some(screen) => {
+                        screen.committed(began_ms, passed.lake.version());
+                        Ok(())
+                    }
+                    None => pulse.beat(&plan, &passed.lake, began_ms).await,
+                };
+                match beat {
                     Ok(()) => {}
                     // Nobody reads any more.
                     Err(error) if out::is_closed_pipe(&error) => return Err(error),
@@ -85,6 +96,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             }
         }
         if !wait(&stop, &mut changes, logs, Duration::from_secs(args.flush)).await {
+            drop(screen);
             // What is whole by now.
             pass(&plan, logs, &Arc::default(), Named::WithRotated).await?;
             return Ok(Outcome::Done);
