@@ -9,12 +9,15 @@ mod columns;
 mod counts;
 mod draw;
 mod filter;
+mod judgment;
 mod numbers;
 mod past;
 mod reader;
 mod recent;
 mod reproduce;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod theme;
 mod view;
 
@@ -39,7 +42,7 @@ use theme::Theme;
 /// A line is seen so long after it was written, at most, and a resized terminal drawn anew.
 const STEP: Duration = Duration::from_millis(250);
 /// Answers that wait to be heard.
-const NEWS_MAX: usize = 16;
+const NEWS_MAX: usize = 2;
 
 /// A screen that is shown until this is dropped, or a key ends it.
 pub(super) struct Screen {

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use super::counts::{Counts, DETAILED_MINUTES, Dimension};
 use super::draw::{Popup, Scene, draw, help, tables};
 use super::filter::Filter;
-use super::past::{Ask, Committed, Judged, News};
+use super::judgment::Judged;
+use super::past::{Ask, Committed, News};
 use super::reader::{Reader, Which};
 use super::recent::Recent;
 use super::reproduce::commands;
@@ -68,6 +69,8 @@ pub(super) struct App {
     selected: Dimension,
     row: usize,
     held: Option<View>,
+    /// What was shown last.
+    shown: Option<View>,
     popup: Option<Popup>,
     typing: Option<String>,
     /// What an answer failed for.
@@ -161,6 +164,7 @@ impl App {
             selected: Dimension::Paths,
             row: 0,
             held: None,
+            shown: None,
             popup: None,
             typing: None,
             failure: None,
@@ -230,6 +234,7 @@ impl App {
                     None => Which::Shown,
                 };
                 self.counted = coming;
+                self.shown = None;
                 self.failure = None;
                 let mut reader = Reader::new(self.plan.clone(), self.logs.clone(), known, which);
                 if let Some(before) = self.reader.take() {
@@ -283,7 +288,7 @@ impl App {
             now_ms,
         };
         let tables = tables(self.size.width, self.size.height, self.selected);
-        View::of(&known, self.choice, &tables)
+        View::of(&known, self.choice, &tables, self.shown.as_ref())
     }
 
     pub(super) fn draw(&mut self, frame: &mut Frame<'_>, now_ms: i64) {
@@ -329,6 +334,7 @@ impl App {
             popup: self.popup.as_ref(),
         };
         draw(frame, &scene);
+        self.shown = Some(view);
     }
 
     fn table<'view>(&self, view: &'view View) -> Option<&'view super::view::Table> {

@@ -160,6 +160,8 @@ pub(super) struct Counts {
     pub(super) since: i64,
     /// The time of the latest line, microseconds since the epoch.
     pub(super) last_us: Option<i64>,
+    /// How many batches were added.
+    pub(super) additions: u64,
     /// Which of `request_time` and `upstream_addr` were ever logged.
     pub(super) has_times: bool,
     pub(super) has_upstreams: bool,
@@ -174,6 +176,7 @@ impl Counts {
             detailed_since,
             since,
             last_us: None,
+            additions: 0,
             has_times: false,
             has_upstreams: false,
         }
@@ -186,6 +189,7 @@ impl Counts {
 
     /// Counts the requests of a batch; minutes too old to be shown at `now_us` are left out.
     pub(super) fn add(&mut self, rows: &RecordBatch, now_us: i64) {
+        self.additions += u64::from(rows.num_rows() > 0);
         let columns = Columns::new(rows);
         let this_minute = now_us.div_euclid(MINUTE_US);
         for row in (0..rows.num_rows()).filter_map(|row| columns.row(row)) {

@@ -191,6 +191,7 @@ impl Scene<'_> {
         let label = self.label("incidents");
         let Some(incident) = view.incidents.first() else {
             let text = match view.is_judged {
+                true if view.by_minutes => "none in 24 h, as far as minutes tell",
                 true => "none in 24 h",
                 false => "not judged yet",
             };

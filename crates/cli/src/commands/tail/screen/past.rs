@@ -4,33 +4,24 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use arrow::array::RecordBatch;
-use floodmark_query::{Answer, Engine, EngineOptions, Settings};
+use floodmark_query::{Engine, EngineOptions};
 use floodmark_source::KnownSource;
 use floodmark_store::Lake;
-use floodmark_traffic::spike::normal_share_max;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::super::pulse::{cell, count, rows_of, time};
 use super::columns;
 use super::counts::{CLASSES, DETAILED_MINUTES, MINUTE_US, MINUTES, Sums};
+use super::judgment::{Judged, judge};
 use crate::plan::Plan;
 use crate::{account, clock};
 
-/// Lines that are counted again at most, when a screen or a condition is new: half a second's work.
-const LINES_MAX: u64 = 300_000;
-/// Incidents and states are asked for a day, as the queries learn from four weeks anyway.
-const JUDGED_MINUTES: i64 = 24 * 60;
+/// Lines that are counted again at most, when a screen or a condition is new: a quarter of a second's work.
+const LINES_MAX: u64 = 150_000;
 /// A judgment waits this many times as long as the last one took, at least: it is to cost a hundredth of a core.
 const JUDGMENT_REST: u32 = 100;
 const JUDGMENT_EVERY: Duration = Duration::from_secs(20);
-/// What a week is held against; nothing that is asked here looks at it.
-const TARGET: f64 = 0.95;
-const WEEK_MINUTES: i64 = 7 * 24 * 60;
-/// The same time of week is so many minutes before and after.
-const SAME_TIME_MINUTES: i64 = 15;
-/// Requests that the same time of earlier weeks has to hold to say what is normal.
-const NORMAL_REQUESTS_MIN: u64 = 1_000;
 
 /// What the lake was given, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,32 +70,6 @@ pub(super) enum News {
     Judged(Judged),
 }
 
-/// What the named queries say.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Judged {
-    /// The first minute that is not judged.
-    pub(super) until: i64,
-    /// States of minutes since the epoch, in words of `minutes`, those of the last hour.
-    pub(super) states: Vec<(i64, String)>,
-    /// The latest first.
-    pub(super) incidents: Vec<Incident>,
-    /// Up to these shares 4xx and 5xx are normal now.
-    pub(super) normal_4xx: f64,
-    pub(super) normal_5xx: f64,
-}
-
-/// A row of `incidents`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Incident {
-    /// Minutes since the epoch; the end is exclusive.
-    pub(super) start: i64,
-    pub(super) end: i64,
-    pub(super) kind: String,
-    pub(super) requests: u64,
-    pub(super) bad: u64,
-    pub(super) evidence: String,
-}
-
 /// Answers the screen until it is gone.
 pub(super) async fn answer(
     plan: Plan,
@@ -135,7 +100,7 @@ pub(super) async fn answer(
                 let began = Instant::now();
                 let Some(given) = *committed.borrow() else { return };
                 if judged_version != Some(given) {
-                    match judge(&plan, given).await {
+                    match judged(&plan, given).await {
                         Ok(judged) => {
                             judged_version = Some(given);
                             if news.send(News::Judged(judged)).await.is_err() {
@@ -152,6 +117,11 @@ pub(super) async fn answer(
             }
         }
     }
+}
+
+async fn judged(plan: &Plan, given: Committed) -> Result<Judged> {
+    let (_, engine) = engine(plan).await?;
+    judge(&engine, plan.tz, given.given_ms.div_euclid(60_000)).await
 }
 
 async fn engine(plan: &Plan) -> Result<(Lake, Engine)> {
@@ -256,82 +226,6 @@ FROM minutes WHERE minute >= {} GROUP BY minute, bot ORDER BY minute",
         }
     }
     Ok(all)
-}
-
-async fn judge(plan: &Plan, given: Committed) -> Result<Judged> {
-    let (_, engine) = engine(plan).await?;
-    let until = given.given_ms.div_euclid(60_000);
-    let settings = Settings {
-        since_us: (until - JUDGED_MINUTES) * MINUTE_US,
-        until_us: until * MINUTE_US,
-        target: TARGET,
-        tz: plan.tz,
-        parameters: Default::default(),
-    };
-    let minutes = engine.query("minutes", &settings).await?;
-    let incidents = engine.query("incidents", &settings).await?;
-    let (normal_4xx, normal_5xx) = normal(&engine, until).await?;
-    let states = rows_of(&minutes).map(|(rows, row)| {
-        let minute = time(rows, "minute", row).div_euclid(MINUTE_US);
-        (minute, cell(rows, "state", row).unwrap_or_default())
-    });
-    let states = states.filter(|(minute, _)| *minute > until - MINUTES);
-    Ok(Judged {
-        until,
-        states: states.collect(),
-        incidents: self::incidents(&incidents),
-        normal_4xx,
-        normal_5xx,
-    })
-}
-
-fn incidents(answer: &Answer) -> Vec<Incident> {
-    let minute = |rows, name, row| time(rows, name, row).div_euclid(MINUTE_US);
-    let mut incidents: Vec<Incident> = rows_of(answer)
-        .map(|(rows, row)| Incident {
-            start: minute(rows, "start", row),
-            end: minute(rows, "end", row),
-            kind: cell(rows, "kind", row).unwrap_or_default(),
-            requests: count(rows, "requests", row),
-            bad: count(rows, "bad", row),
-            evidence: cell(rows, "evidence", row).unwrap_or_default(),
-        })
-        .collect();
-    incidents.reverse();
-    incidents
-}
-
-/// The shares of 4xx and 5xx up to which they are normal: learned from the same time of week in up to four earlier weeks, or where that has
-/// too few requests, from the last 24 hours.
-async fn normal(engine: &Engine, until: i64) -> Result<(f64, f64)> {
-    let between = |from: i64, to: i64| {
-        format!(
-            "(minute >= {} AND minute < {})",
-            timestamp(from),
-            timestamp(to)
-        )
-    };
-    let weeks: Vec<String> = (1..=4)
-        .map(|weeks| until - weeks * WEEK_MINUTES)
-        .map(|then| between(then - SAME_TIME_MINUTES, then + SAME_TIME_MINUTES))
-        .collect();
-    let day = [between(until - 24 * 60, until - DETAILED_MINUTES)];
-    for windows in [&weeks[..], &day] {
-        let statement = format!(
-            "SELECT sum(total) AS total, sum(status_4xx) AS status_4xx, sum(status_5xx) AS status_5xx FROM minutes WHERE {}",
-            windows.join(" OR ")
-        );
-        let answer = engine.sql(&statement).await?;
-        let Some((rows, row)) = rows_of(&answer).next() else {
-            continue;
-        };
-        let total = count(rows, "total", row);
-        if total >= NORMAL_REQUESTS_MIN {
-            let share = |name| normal_share_max(count(rows, name, row), total);
-            return Ok((share("status_4xx"), share("status_5xx")));
-        }
-    }
-    Ok((normal_share_max(0, 0), normal_share_max(0, 0)))
 }
 
 /// A minute as SQL has it.

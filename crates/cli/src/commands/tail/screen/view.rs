@@ -1,14 +1,19 @@
 //! What is shown, worked out of what is known: numbers and words, and no cells yet.
 
+use floodmark_traffic::frequent::Frequent;
+use floodmark_traffic::histogram::Histogram;
 use floodmark_traffic::minute::MinuteState;
 
 use super::counts::{CLASSES, Counts, Dimension, KeySums, MINUTE_US, Sums, real};
-use super::past::{Committed, Incident, Judged};
+use super::judgment::{Incident, Judged};
+use super::past::Committed;
 
 /// Seconds and minutes of the strips.
 pub(super) const STRIP: i64 = 60;
 /// The rate now is that of so many seconds, the present one left out: servers write lines a moment later.
 const NOW_SECONDS: i64 = 5;
+/// Requests of the present minute from which on its state is told before it is over.
+const PRESENT_REQUESTS_MIN: u64 = 20;
 /// Rows of a table, more than a screen has.
 const ROWS_MAX: usize = 300;
 
@@ -62,15 +67,27 @@ pub(super) struct Known<'screen> {
     pub(super) now_ms: i64,
 }
 
+/// What tables and times are worked out of: while it is the same, so are they.
+#[derive(Debug, Clone, PartialEq)]
+struct Basis {
+    additions: u64,
+    window: std::ops::Range<i64>,
+    sort_by: SortBy,
+    tables: Vec<Dimension>,
+}
+
 /// What is shown.
 #[derive(Debug, Clone)]
 pub(super) struct View {
+    basis: Basis,
     pub(super) now_ms: i64,
     /// The state of the latest minute that has one, a word of `minutes`.
     pub(super) state: Option<String>,
     /// By minute, the last one is the present one; `None` where nothing is known.
     pub(super) states: Vec<Option<String>>,
     pub(super) is_judged: bool,
+    /// Whether only the table `minutes` was asked.
+    pub(super) by_minutes: bool,
     pub(super) incidents: Vec<Incident>,
     /// The end of the judged time, minutes since the epoch.
     pub(super) judged_until: i64,
@@ -108,7 +125,7 @@ pub(super) struct Table {
     pub(super) rows: Vec<TableRow>,
     /// What a count may be too small by, as a share of the requests of the window; 0: counts are exact.
     pub(super) error_max: f64,
-    /// Whether the column is in the logs at all.
+    /// Whether the column is in the logs, as far as is known.
     pub(super) is_logged: bool,
 }
 
@@ -122,8 +139,13 @@ pub(super) struct TableRow {
 }
 
 impl View {
-    /// Works out what is shown, with these tables.
-    pub(super) fn of(known: &Known<'_>, choice: Choice, tables: &[Dimension]) -> Self {
+    /// Works out what is shown, with these tables; `before` is what was shown of the same counts before.
+    pub(super) fn of(
+        known: &Known<'_>,
+        choice: Choice,
+        tables: &[Dimension],
+        before: Option<&Self>,
+    ) -> Self {
         let counts = known.counts;
         let second = known.now_ms.div_euclid(1_000);
         let minute = second.div_euclid(60);
@@ -148,30 +170,42 @@ impl View {
                 judged.map(|judged| judged.normal_4xx),
             ),
         ];
-        let times = counts.times(window.clone());
-        let quantile = |share| times.quantile(share).map(|us| us / 1e6);
-        let quantiles = quantile(0.5).zip(quantile(0.95)).zip(quantile(0.99));
+        let basis = Basis {
+            additions: counts.additions,
+            window: window.clone(),
+            sort_by: choice.sort_by,
+            tables: tables.to_vec(),
+        };
+        let (times, tables) = match before.filter(|before| before.basis == basis) {
+            Some(before) => (before.times, before.tables.clone()),
+            None => {
+                let times = quantiles(&counts.times(window.clone()));
+                let tables = tables.iter().map(|dimension| {
+                    let keys = counts.keys(*dimension, window.clone());
+                    table(
+                        *dimension,
+                        &keys,
+                        all.requests,
+                        choice.sort_by,
+                        counts.has_upstreams || counts.last_us.is_none(),
+                    )
+                });
+                (times, tables.collect())
+            }
+        };
         let classes =
             std::array::from_fn(|at| (CLASSES[at], share(all.classes[at]).unwrap_or_default()));
-        let tables = tables.iter().map(|dimension| {
-            let rows = counts.keys(*dimension, window.clone());
-            table(
-                *dimension,
-                rows,
-                all.requests,
-                choice.sort_by,
-                counts.has_upstreams,
-            )
-        });
         let states: Vec<Option<String>> = (minute - STRIP + 1..=minute)
             .map(|minute| state(known, minute))
             .collect();
         let per_minute = counts.minutes(minute - STRIP + 1..minute + 1);
         Self {
+            basis,
             now_ms: known.now_ms,
-            state: present_state(&states),
+            state: present_state(&states, per_minute.last().map_or(0, |sums| sums.requests)),
             states,
             is_judged: judged.is_some(),
+            by_minutes: judged.is_some_and(|judged| judged.by_minutes),
             incidents: judged.map_or_else(Vec::new, |judged| judged.incidents.clone()),
             judged_until: judged.map_or(0, |judged| judged.until),
             per_second: counts.seconds(second - STRIP..second),
@@ -183,10 +217,10 @@ impl View {
                 share: share(count),
                 normal,
             }),
-            times: quantiles.map(|((p50, p95), p99)| [p50, p95, p99]),
-            has_times: counts.has_times,
+            times,
+            has_times: counts.has_times || counts.last_us.is_none(),
             classes,
-            tables: tables.collect(),
+            tables,
             window_since,
             committed: known.committed,
             last_us: counts.last_us,
@@ -194,18 +228,25 @@ impl View {
     }
 }
 
+/// p50, p95 and p99, in seconds.
+fn quantiles(times: &Histogram) -> Option<[f64; 3]> {
+    let quantile = |share| times.quantile(share).map(|us| us / 1e6);
+    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(quantile);
+    Some([p50?, p95?, p99?])
+}
+
 fn rates(counts: &Counts, second: i64, minute: i64) -> [f64; 3] {
     let over = |seconds: i64| {
         let requests: u64 = counts.seconds(second - seconds..second).iter().sum();
         real(requests) / real(seconds.unsigned_abs())
     };
-    let hour = (minute - STRIP).max(counts.since)..minute;
-    let minutes = u64::try_from(hour.end - hour.start).unwrap_or_default();
+    let hour = (minute - STRIP + 1).max(counts.since)..minute + 1;
+    let seconds = (second - 60 * hour.start).max(1).unsigned_abs();
     let requests: u64 = counts.minutes(hour).iter().map(|sums| sums.requests).sum();
     [
         over(NOW_SECONDS),
         over(STRIP),
-        real(requests) / real(60 * minutes.max(1)),
+        real(requests) / real(seconds),
     ]
 }
 
@@ -225,23 +266,21 @@ fn state(known: &Known<'_>, minute: i64) -> Option<String> {
     judged.map(|(_, state)| state.clone()).or_else(own)
 }
 
-/// That of the last whole minute; of the present one already where it is worse.
-fn present_state(states: &[Option<String>]) -> Option<String> {
+/// That of the last whole minute; of the present one where it is worse already, or nothing is known of the one before.
+fn present_state(states: &[Option<String>], present_requests: u64) -> Option<String> {
     let (present, before) = states.split_last()?;
     let bad = [MinuteState::Down.as_str(), MinuteState::Degraded.as_str()];
-    let is_bad = |state: &&String| bad.contains(&state.as_str());
-    let last = before.iter().rev().take(2).flatten().next();
-    present
-        .as_ref()
-        .filter(is_bad)
-        .or(last)
-        .or(present.as_ref())
-        .cloned()
+    let tells =
+        |state: &&String| bad.contains(&state.as_str()) && present_requests >= PRESENT_REQUESTS_MIN;
+    let is_known = |state: &&String| state.as_str() != MinuteState::Uncovered.as_str();
+    let last = before.iter().rev().take(2).flatten().find(is_known);
+    let present = present.as_ref();
+    present.filter(tells).or(last).or(present).cloned()
 }
 
 fn table(
     dimension: Dimension,
-    keys: floodmark_traffic::frequent::Frequent<KeySums>,
+    keys: &Frequent<KeySums>,
     all: u64,
     sort_by: SortBy,
     has_upstreams: bool,
