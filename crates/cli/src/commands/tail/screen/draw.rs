@@ -208,11 +208,12 @@ impl Scene<'_> {
         };
         let tone = if is_open { Tone::Bad } else { Tone::Plain };
         let mut text = format!(
-            "{} {when}: {} of {} failed ({})",
+            "{} {when}: {} of {} failed ({}{})",
             incident.kind,
             number(incident.bad),
             counted(incident.requests, "request"),
-            incident.evidence
+            incident.evidence,
+            if view.by_minutes { ", by minutes" } else { "" }
         );
         if view.incidents.len() > 1 {
             text.push_str(&format!("; {} more in 24 h", view.incidents.len() - 1));
@@ -657,8 +658,8 @@ pub(super) fn help() -> Popup {
     let keys = lines.iter().map(|(key, what)| format!("{key:<12} {what}"));
     let states = [
         "",
-        "minutes: █ up, ▄ degraded, ✘ down, ? doubtful, · idle, ░ not covered, m maintenance; as the query `minutes` has them, and until it is asked",
-        "again, by what failed in them.",
+        "minutes: █ up, ▄ degraded, ✘ down, ? doubtful, · idle, ░ not covered, m maintenance; as the query `minutes` has them. The last ones, and all \
+         of a busy site, by what failed in them alone: that is `by minutes`.",
         "normal: up to the 95 % quantile of what the same time of week, or the last 24 hours, had.",
         "too low: a table keeps 1,024 keys a minute; a count may miss what came before its key was kept.",
     ];

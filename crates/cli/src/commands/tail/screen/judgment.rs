@@ -25,6 +25,8 @@ const LINES_MAX: u64 = 100_000;
 const SAME_TIME_MINUTES: i64 = 15;
 /// Requests that the same time of earlier weeks has to hold to say what is normal.
 const NORMAL_REQUESTS_MIN: u64 = 1_000;
+/// Incidents that are left out of what is normal, the last ones.
+const LEFT_OUT_MAX: usize = 50;
 /// What a week is held against; nothing that is asked here looks at it.
 const TARGET: f64 = 0.95;
 
@@ -71,7 +73,7 @@ pub(super) async fn judge(engine: &Engine, tz: Tz, until: i64) -> Result<Judged>
         true => by_queries(engine, tz, since, until).await?,
         false => by_minutes(engine, since, until).await?,
     };
-    let (normal_4xx, normal_5xx) = normal(engine, until).await?;
+    let (normal_4xx, normal_5xx) = normal(engine, until, &judged.incidents).await?;
     Ok(Judged {
         normal_4xx,
         normal_5xx,
@@ -190,8 +192,8 @@ async fn by_minutes(engine: &Engine, since: i64, until: i64) -> Result<Judged> {
 }
 
 /// The shares of 4xx and 5xx up to which they are normal: learned from the same time of week in up to four earlier weeks, or where that has
-/// too few requests, from the last 24 hours.
-async fn normal(engine: &Engine, until: i64) -> Result<(f64, f64)> {
+/// too few requests, from the last 24 hours. The last incidents are left out.
+async fn normal(engine: &Engine, until: i64, incidents: &[Incident]) -> Result<(f64, f64)> {
     let between = |from: i64, to: i64| {
         format!(
             "(minute >= {} AND minute < {})",
@@ -204,9 +206,14 @@ async fn normal(engine: &Engine, until: i64) -> Result<(f64, f64)> {
         .map(|then| between(then - SAME_TIME_MINUTES, then + SAME_TIME_MINUTES))
         .collect();
     let day = [between(until - DAY_MINUTES, until - DETAILED_MINUTES)];
+    let broken = incidents.iter().take(LEFT_OUT_MAX);
+    let broken = broken.map(|incident| between(incident.start, incident.end));
+    let broken: String = broken
+        .map(|stretch| format!(" AND NOT {stretch}"))
+        .collect();
     for windows in [&weeks[..], &day] {
         let statement = format!(
-            "SELECT sum(total) AS total, sum(status_4xx) AS status_4xx, sum(status_5xx) AS status_5xx FROM minutes WHERE {}",
+            "SELECT sum(total) AS total, sum(status_4xx) AS status_4xx, sum(status_5xx) AS status_5xx FROM minutes WHERE ({}){broken}",
             windows.join(" OR ")
         );
         let answer = engine.sql(&statement).await?;

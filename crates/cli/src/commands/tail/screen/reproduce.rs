@@ -84,8 +84,25 @@ fn order(sort_by: SortBy) -> &'static str {
 /// As a shell takes it for one word.
 fn shell_quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:".contains(c);
-    match text.chars().all(is_plain) && !text.is_empty() {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+    match text {
+        plain if plain.chars().all(is_plain) && !plain.is_empty() => plain.to_owned(),
+        // SQL's own quotes stay readable.
+        quoted if quoted.contains('\'') && !quoted.contains(['"', '$', '`', '\\', '!']) => {
+            format!("\"{quoted}\"")
+        }
+        other => format!("'{}'", other.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_it_for_one_word() {
+        assert_eq!(shell_quoted("/var/lake"), "/var/lake");
+        assert_eq!(shell_quoted("path = '/a b'"), "\"path = '/a b'\"");
+        assert_eq!(shell_quoted("path = '/$(a)'"), r"'path = '\''/$(a)'\'''");
+        assert_eq!(shell_quoted(""), "''");
     }
 }
