@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use floodmark_report::{Style, escape_control};
 
@@ -53,39 +53,58 @@ impl Voice {
 /// Messages that are kept while a screen is shown: the last ones.
 const KEPT_MAX: usize = 200;
 
-/// What was said since a screen is shown.
-static KEPT: Mutex<Option<Vec<String>>> = Mutex::new(None);
+/// What was said while a screen is shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    /// How many messages.
+    pub(crate) said: usize,
+    /// The last of them.
+    pub(crate) messages: Vec<String>,
+    /// Bytes of logs read by the pass that runs, and of how many.
+    pub(crate) progress: Option<(u64, u64)>,
+}
+
+static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
+
+fn kept_by_screen() -> MutexGuard<'static, Option<Kept>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// From now on messages are kept, as they would be drawn over.
 pub(crate) fn keep() {
-    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    *kept_by_screen() = Some(Kept::default());
 }
 
 /// Says what was kept, and from now on each message at once.
 pub(crate) fn release() {
-    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
-    kept.iter().flatten().for_each(|message| line(message));
+    let kept = kept_by_screen().take().unwrap_or_default();
+    kept.messages.iter().for_each(|message| line(message));
 }
 
-/// What was said since a screen is shown.
-pub(crate) fn kept() -> Vec<String> {
-    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.clone().unwrap_or_default()
+/// What was kept; nothing where no screen is shown.
+pub(crate) fn kept() -> Kept {
+    kept_by_screen().clone().unwrap_or_default()
 }
 
 /// Whether a screen is shown.
 pub(crate) fn is_kept() -> bool {
-    KEPT.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .is_some()
+    kept_by_screen().is_some()
+}
+
+/// Tells the screen, where one is shown, how far a pass has come.
+pub(crate) fn progress(done: u64, total: Option<u64>) {
+    if let Some(kept) = &mut *kept_by_screen() {
+        kept.progress = total.map(|total| (done, total));
+    }
 }
 
 /// One message to standard error, or to the screen; log bytes in it cannot move the cursor.
 pub(crate) fn line(message: &str) {
-    if let Some(kept) = &mut *KEPT.lock().unwrap_or_else(PoisonError::into_inner) {
-        kept.push(message.to_owned());
-        let more = kept.len().saturating_sub(KEPT_MAX);
-        kept.drain(..more);
+    if let Some(kept) = &mut *kept_by_screen() {
+        kept.said += 1;
+        kept.messages.push(message.to_owned());
+        let more = kept.messages.len().saturating_sub(KEPT_MAX);
+        kept.messages.drain(..more);
         return;
     }
     let safe: Vec<_> = message.lines().map(escape_control).collect();

@@ -112,7 +112,9 @@ pub(super) async fn pass(
         };
         let loaded = lake
             .load(&intake, &load, stop, &|tally| {
-                bar.set_position(feed.progress().done);
+                let progress = feed.progress();
+                bar.set_position(progress.done);
+                say::progress(progress.done, progress.total);
                 bar.set_message(say::counted(tally.lines, "line"));
             })
             .await;

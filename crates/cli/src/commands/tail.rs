@@ -58,10 +58,12 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             Ok(passed) => {
                 changes.watch(passed.files);
                 if plan.voice.level > Level::Once {
-                    plan.voice.notice(&format!(
-                        "following; what comes in is committed every {} s, a signal ends it",
-                        args.flush
-                    ));
+                    if screen.is_none() {
+                        plan.voice.notice(&format!(
+                            "following; what comes in is committed every {} s, a signal ends it",
+                            args.flush
+                        ));
+                    }
                     plan.voice.level = Level::Once;
                 }
                 let beat = match &screen {
@@ -96,10 +98,10 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             }
         }
         if !wait(&stop, &mut changes, logs, Duration::from_secs(args.flush)).await {
-            drop(screen);
+            let ended = screen.map_or(Ok(()), Screen::end);
             // What is whole by now.
             pass(&plan, logs, &Arc::default(), Named::WithRotated).await?;
-            return Ok(Outcome::Done);
+            return ended.map(|()| Outcome::Done);
         }
     }
 }

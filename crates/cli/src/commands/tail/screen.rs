@@ -27,7 +27,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::sync::{mpsc, watch};
 
 use crate::args::{TailArgs, TailOutput};
@@ -101,17 +101,31 @@ impl Screen {
         self.committed
             .send_replace(Some(Committed { given_ms, version }));
     }
+
+    /// Gives the terminal back.
+    ///
+    /// # Errors
+    ///
+    /// The screen has ended by itself.
+    pub(super) fn end(mut self) -> Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        match self.thread.take().map(JoinHandle::join) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(_)) => {
+                bail!("the screen has ended by a bug of ours\nhint: `--plain` prints lines instead")
+            }
+        }
+    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        let ended = self.thread.take().map(JoinHandle::join);
-        if matches!(ended, Some(Err(_))) {
-            crate::say::line(
-                "warning: the screen has ended by a bug of ours; what is whole is committed",
-            );
-        }
+        // What a panic said is among the messages.
+        let _ = self.join();
     }
 }
 

@@ -35,6 +35,9 @@ const READING_MAX: Duration = Duration::from_millis(100);
 const WINDOWS: [i64; 3] = [1, 5, DETAILED_MINUTES];
 const WINDOW: i64 = 5;
 
+/// A condition is not longer.
+const TYPED_BYTES_MAX: usize = 1_000;
+
 /// What a key asks of the one who holds the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
@@ -297,18 +300,11 @@ impl App {
             Some(view) => view.clone(),
             None => self.view(now_ms),
         };
-        let messages = say::kept();
-        let unread = messages.iter().skip(self.messages_read);
-        let message = unread
-            .rev()
-            .find(|message| message.starts_with("warning: "));
-        let busy = match (&self.reader, self.wanted == self.counted.filter) {
-            (None, _) if self.committed.borrow().is_none() => {
-                Some("taking in what is there already …")
-            }
-            (None, _) | (Some(_), false) => Some("counting …"),
-            _ => None,
-        };
+        let kept = say::kept();
+        let unread = kept.said - self.messages_read;
+        let mut unread = kept.messages.iter().rev().take(unread);
+        let message = unread.find(|message| message.starts_with("warning: "));
+        let busy = self.busy(kept.progress);
         let rows = self.table(&view).map_or(0, |table| table.rows.len());
         self.row = self.row.min(rows.saturating_sub(1));
         let filter = self.counted.filter.as_ref();
@@ -322,7 +318,7 @@ impl App {
             tz: self.plan.tz,
             name: &self.name,
             is_paused: self.held.is_some(),
-            busy,
+            busy: busy.as_deref(),
             filter: filter.as_deref(),
             selected: self.selected,
             row: self.row,
@@ -341,6 +337,19 @@ impl App {
         view.tables
             .iter()
             .find(|table| table.dimension == self.selected)
+    }
+
+    /// What is being done that keeps numbers from being whole.
+    fn busy(&self, progress: Option<(u64, u64)>) -> Option<String> {
+        let is_wanted = self.reader.is_some() && self.wanted == self.counted.filter;
+        match (self.committed.borrow().is_some(), progress) {
+            (false, Some((done, total))) => Some(format!(
+                "taking in what is there already, {} % …",
+                100 * done.min(total) / total.max(1)
+            )),
+            (false, None) => Some("taking in what is there already …".to_owned()),
+            (true, _) => (!is_wanted).then(|| "counting …".to_owned()),
+        }
     }
 
     /// Does what a key means.
@@ -402,20 +411,7 @@ impl App {
             }
             Key::Char('\n') => self.show_lines(now_ms),
             Key::Char('s') => self.show_commands(now_ms),
-            Key::Char('m') => {
-                let messages = say::kept();
-                self.messages_read = messages.len();
-                self.failure = None;
-                self.popup = Some(Popup {
-                    title: "messages".to_owned(),
-                    lines: messages
-                        .iter()
-                        .flat_map(|message| message.lines().map(str::to_owned).collect::<Vec<_>>())
-                        .collect(),
-                    from: 0,
-                    wraps: true,
-                });
-            }
+            Key::Char('m') => self.show_messages(),
             _ => return Wish::Nothing,
         }
         Wish::Draw
@@ -437,7 +433,7 @@ impl App {
                     self.ask(filter);
                 }
             }
-            Key::Char(c) => typed.push(c),
+            Key::Char(c) if typed.len() < TYPED_BYTES_MAX => typed.push(c),
             _ => {}
         }
     }
@@ -486,6 +482,19 @@ impl App {
             title: format!("the last lines of {}", row.key),
             lines,
             ..Popup::default()
+        });
+    }
+
+    fn show_messages(&mut self) {
+        let kept = say::kept();
+        self.messages_read = kept.said;
+        self.failure = None;
+        let lines = kept.messages.iter().flat_map(|message| message.lines());
+        self.popup = Some(Popup {
+            title: "messages".to_owned(),
+            lines: lines.map(str::to_owned).collect(),
+            from: 0,
+            wraps: true,
         });
     }
 

@@ -19,6 +19,8 @@ pub(super) const MINUTE_US: i64 = 60 * SECOND_US;
 const SECONDS: usize = 128;
 /// Minutes that are kept, the present one included.
 pub(super) const MINUTES: i64 = 61;
+/// So many minutes may a server's clock be ahead of ours.
+const AHEAD_MINUTES: i64 = 5;
 /// Of so many the most frequent paths, clients, agents and upstreams, and the request times are kept, too.
 pub(super) const DETAILED_MINUTES: i64 = 15;
 /// Keys kept of each of them and each minute: what is counted too little is at most 2 in 1,024 requests, and they take 10 MB where each minute
@@ -199,7 +201,8 @@ impl Counts {
             self.count_second(second);
             self.has_times |= row.request_time_us.is_some();
             self.has_upstreams |= row.upstream_addr.is_some();
-            if minute > this_minute - MINUTES && minute >= self.since {
+            let shown = this_minute - MINUTES + 1..=this_minute + AHEAD_MINUTES;
+            if shown.contains(&minute) && minute >= self.since {
                 let counted = self.minutes.entry(minute).or_default();
                 let is_detailed = minute > this_minute - DETAILED_MINUTES;
                 counted.add(&row, is_detailed && minute >= self.detailed_since);

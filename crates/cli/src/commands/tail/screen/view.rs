@@ -149,7 +149,9 @@ impl View {
         let counts = known.counts;
         let second = known.now_ms.div_euclid(1_000);
         let minute = second.div_euclid(60);
+        // A clock may be set back.
         let window_since = (minute - choice.window + 1).max(counts.detailed_since);
+        let window_since = window_since.min(minute + 1);
         let window = window_since..minute + 1;
         let all = counts.minutes(window.clone());
         let all = all.iter().fold(Sums::default(), |mut all, sums| {
