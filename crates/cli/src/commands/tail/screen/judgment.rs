@@ -233,3 +233,42 @@ async fn normal(engine: &Engine, until: i64, incidents: &[Incident]) -> Result<(
 fn minute(rows: &arrow::array::RecordBatch, name: &str, row: usize) -> i64 {
     time(rows, name, row).div_euclid(MINUTE_US)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use floodmark_query::{EngineOptions, RawLogs};
+
+    use super::*;
+    use crate::logs::{Logs, Reads};
+    use crate::plan::Plan;
+
+    #[tokio::test]
+    async fn minutes_alone_tell_of_the_outage_that_the_queries_tell_of() {
+        let logs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sample-logs");
+        let cli =
+            crate::args::Cli::parse_from(["floodmark", "-q", "report", "--lake", "none", logs]);
+        let plan = Plan::new(&cli.shared).expect("the arguments are right");
+        let found = Logs::find(&plan, &[logs.to_owned()], &Reads::Again).expect("logs are there");
+        let raw = RawLogs { files: found.files };
+        let options = EngineOptions::default();
+        let engine = Engine::over_logs(&raw, &options)
+            .await
+            .expect("they can be read");
+        // 2026-10-30, with an outage from 12:07 to 14:55.
+        let day = 1_793_318_400 / 60;
+        let outage = |judged: &Judged| {
+            let mut outages = judged.incidents.iter();
+            let outage = outages.find(|incident| incident.start == day + 12 * 60 + 7);
+            let outage = outage.expect("it is told of").clone();
+            (outage.end, outage.kind, outage.requests, outage.bad)
+        };
+        let until = day + DAY_MINUTES;
+        let minutes = by_minutes(&engine, day, until).await.expect("an answer");
+        let queries = by_queries(&engine, plan.tz, day, until)
+            .await
+            .expect("an answer");
+        assert_eq!(outage(&minutes), outage(&queries));
+        assert_eq!(outage(&minutes).0, day + 14 * 60 + 55);
+    }
+}
