@@ -25,8 +25,6 @@ const TABLES_MIN: u16 = 7;
 const TWO_WIDE: u16 = 150;
 /// From this height on two tables stand one above the other.
 const TWO_HIGH: u16 = 24;
-/// From this width on a table has all of its columns.
-const ALL_COLUMNS: u16 = 96;
 /// A text of the log is cut here: no screen is wider.
 const TEXT_CHARS_MAX: usize = 600;
 
@@ -435,8 +433,9 @@ impl Scene<'_> {
             );
             return;
         }
-        let has_all = area.width >= ALL_COLUMNS;
-        let columns = COLUMNS.iter().filter(|column| has_all || column.is_always);
+        let columns = COLUMNS
+            .iter()
+            .filter(|column| area.width >= column.from_width);
         let columns: Vec<&Column> = columns.collect();
         let widths = columns
             .iter()
@@ -563,8 +562,8 @@ struct Column {
     width: u16,
     /// `None`: the share.
     sort_by: Option<SortBy>,
-    /// Also where there is little room.
-    is_always: bool,
+    /// Columns of the table from which on there is room for it.
+    from_width: u16,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -572,43 +571,43 @@ const COLUMNS: [Column; 7] = [
         title: "requests",
         width: 9,
         sort_by: Some(SortBy::Requests),
-        is_always: true,
+        from_width: 0,
     },
     Column {
         title: "share",
         width: 7,
         sort_by: None,
-        is_always: false,
+        from_width: 96,
     },
     Column {
         title: "4xx",
         width: 6,
         sort_by: Some(SortBy::Status4xx),
-        is_always: true,
+        from_width: 54,
     },
     Column {
         title: "5xx",
         width: 6,
         sort_by: Some(SortBy::Status5xx),
-        is_always: true,
+        from_width: 40,
     },
     Column {
         title: "mean",
         width: 7,
         sort_by: Some(SortBy::Mean),
-        is_always: true,
+        from_width: 62,
     },
     Column {
         title: "max",
         width: 7,
         sort_by: Some(SortBy::Max),
-        is_always: false,
+        from_width: 96,
     },
     Column {
         title: "bytes",
         width: 7,
         sort_by: Some(SortBy::Bytes),
-        is_always: true,
+        from_width: 70,
     },
 ];
 

@@ -197,6 +197,17 @@ fn the_most_important_stands_first() {
 }
 
 #[test]
+fn a_narrow_table_keeps_its_keys() {
+    let counts = counts(&[(NOW_S, "/cart", "192.0.2.1", 200); 30]);
+    let view = view(&counts, None, &[Dimension::Paths]);
+    for width in [20, 30, 40, 60, 80, 100] {
+        let shown = drawn(&view, None, None, (width, 12));
+        let row = shown.iter().find(|row| row.starts_with("/cart"));
+        assert!(row.is_some_and(|row| row.contains(" 30")), "{shown:#?}");
+    }
+}
+
+#[test]
 fn it_is_drawn_at_any_size() {
     let counts = counts(&[(NOW_S, "/", "192.0.2.1", 200); 30]);
     let judged = judged();

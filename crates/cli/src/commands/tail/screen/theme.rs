@@ -33,7 +33,7 @@ impl Theme {
         };
         match tone {
             Tone::Plain => plain,
-            Tone::Faint if self.has_color => plain.fg(Color::DarkGray),
+            // Not grey, which some palettes have as their background.
             Tone::Faint => plain.add_modifier(Modifier::DIM),
             Tone::Strong => plain.add_modifier(Modifier::BOLD),
             Tone::Good => colored(Color::Green),
