@@ -18,6 +18,7 @@ mod queries;
 mod requests;
 #[cfg(feature = "s3")]
 mod s3;
+mod screen;
 mod servers;
 mod service;
 mod tail;

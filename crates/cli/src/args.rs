@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Read logs into the lake; what is there already is not added again
     Ingest(IngestArgs),
-    /// Follow logs into the lake, through every rotation, and print what comes in, minute by minute
+    /// Follow logs into the lake, through every rotation, and show what comes in
     Tail(TailArgs),
     /// Say which logs nginx.conf names, and what logs hold: format, lines, rejects, time range, zones
     Inspect(InspectArgs),
@@ -121,7 +121,10 @@ pub(crate) struct TailArgs {
     /// Take what is there now into the lake, and end
     #[arg(long)]
     pub(crate) once: bool,
-    /// How minutes and incidents are written
+    /// Print a line a minute, and incidents as they open and close, also on a terminal, instead of showing a screen
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// How minutes and incidents are printed
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: TailOutput,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::DateTime;
 use chrono_tz::Tz;
@@ -62,8 +62,63 @@ impl Voice {
     }
 }
 
-/// One message to standard error; log bytes in it cannot move the cursor.
+/// Messages that are kept while a screen is shown: the last ones.
+const KEPT_MAX: usize = 200;
+
+/// What was said while a screen is shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    /// How many messages.
+    pub(crate) said: usize,
+    /// The last of them.
+    pub(crate) messages: Vec<String>,
+    /// Bytes of logs read by the pass that runs, and of how many.
+    pub(crate) progress: Option<(u64, u64)>,
+}
+
+static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
+
+fn kept_by_screen() -> MutexGuard<'static, Option<Kept>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on messages are kept, as they would be drawn over.
+pub(crate) fn keep() {
+    *kept_by_screen() = Some(Kept::default());
+}
+
+/// Says what was kept, and from now on each message at once.
+pub(crate) fn release() {
+    let kept = kept_by_screen().take().unwrap_or_default();
+    kept.messages.iter().for_each(|message| line(message));
+}
+
+/// What was kept; nothing where no screen is shown.
+pub(crate) fn kept() -> Kept {
+    kept_by_screen().clone().unwrap_or_default()
+}
+
+/// Whether a screen is shown.
+pub(crate) fn is_kept() -> bool {
+    kept_by_screen().is_some()
+}
+
+/// Tells the screen, where one is shown, how far a pass has come.
+pub(crate) fn progress(done: u64, total: Option<u64>) {
+    if let Some(kept) = &mut *kept_by_screen() {
+        kept.progress = total.map(|total| (done, total));
+    }
+}
+
+/// One message to standard error, or to the screen; log bytes in it cannot move the cursor.
 pub(crate) fn line(message: &str) {
+    if let Some(kept) = &mut *kept_by_screen() {
+        kept.said += 1;
+        kept.messages.push(message.to_owned());
+        let more = kept.messages.len().saturating_sub(KEPT_MAX);
+        kept.messages.drain(..more);
+        return;
+    }
     let safe: Vec<_> = message.lines().map(escape_control).collect();
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr().lock(), "{}", safe.join("\n"));

@@ -104,6 +104,16 @@ pub enum Error {
         /// What was refused.
         found: String,
     },
+    /// What is to be true or false of a row is neither.
+    #[error(
+        "`{condition}`: expected a condition such as `status >= 500`, found a value of type {found}"
+    )]
+    NotACondition {
+        /// What was given.
+        condition: String,
+        /// Its type.
+        found: String,
+    },
     /// The statement is too long to plan.
     #[error("a statement may have {bytes_max} bytes, this one has {bytes}")]
     TooLong {

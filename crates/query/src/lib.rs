@@ -8,6 +8,7 @@
 mod beyond;
 mod engine;
 mod error;
+mod filter;
 mod functions;
 mod header;
 mod named;
@@ -19,6 +20,7 @@ mod tables;
 
 pub use engine::{Answer, Engine, EngineOptions, Running};
 pub use error::Error;
+pub use filter::RowFilter;
 pub use header::{Chart, ChartKind, HeaderError, NamedQuery, Param, ParamType};
 pub use named::{Settings, named_queries, named_query};
 pub use raw::{Beyond, RawLogs, Seen};

@@ -23,6 +23,7 @@ mod agent_table;
 pub mod beta;
 pub mod claims;
 mod error;
+pub mod frequent;
 pub mod histogram;
 pub mod hyper_log_log;
 pub mod minute;

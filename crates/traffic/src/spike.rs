@@ -124,6 +124,23 @@ pub fn spikes(points: &[SpikePoint], options: &SpikeOptions) -> Vec<Spike> {
     series.found
 }
 
+/// The share up to which a count is normal where `seen` of `n` requests were counted before: the 95 % posterior quantile, or
+/// [`NORMAL_SHARE`] where nothing was seen. `seen` is at most `n`.
+///
+/// ```
+/// use floodmark_traffic::spike::normal_share_max;
+/// assert!((0.010..0.012).contains(&normal_share_max(1_000, 100_000)));
+/// assert!(normal_share_max(0, 100) > normal_share_max(0, 100_000));
+/// ```
+#[must_use]
+pub fn normal_share_max(seen: u64, n: u64) -> f64 {
+    if n == 0 {
+        return NORMAL_SHARE;
+    }
+    let bad = seen.min(n);
+    Baseline::of(Sum { bad, n }).quantile()
+}
+
 /// How far `value` lies from the median, in robust standard deviations: (value - median) / max(1.4826·MAD, `floor`).
 ///
 /// 1.4826 makes the median absolute deviation estimate the standard deviation of a normal distribution (Rousseeuw and Croux, 1993).

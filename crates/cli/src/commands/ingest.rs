@@ -20,7 +20,7 @@ use crate::commands::tail::Following;
 use crate::logs::{Logs, Reads};
 use crate::memory::Memory;
 use crate::plan::Plan;
-use crate::say::{Level, said};
+use crate::say::{self, Level, said};
 
 /// How often a run starts over because another process committed lines of the same logs meanwhile. Each time those are
 /// known afterwards, so that more can only come of a log that is written faster than it is read.
@@ -119,8 +119,10 @@ pub(super) async fn pass(
                 if let Some(supervised) = &supervised {
                     supervised.alive();
                 }
-                bar.set_position(feed.progress().done);
-                bar.set_message(crate::say::counted(tally.lines, "line"));
+                let progress = feed.progress();
+                bar.set_position(progress.done);
+                say::progress(progress.done, progress.total);
+                bar.set_message(say::counted(tally.lines, "line"));
             })
             .await;
         bar.finish_and_clear();
@@ -141,7 +143,7 @@ pub(super) async fn pass(
                     plan.voice.notice(&format!(
                         "{}: {} after the last newline wait for theirs",
                         logs.named(&path.display().to_string()),
-                        crate::say::counted(bytes, "byte"),
+                        say::counted(bytes, "byte"),
                     ));
                 }
                 account::say(plan, &logs, &total);
@@ -226,7 +228,7 @@ pub(super) fn stop_on_signals(signals: &[i32]) -> Result<Arc<AtomicBool>> {
 }
 
 fn progress_bar(plan: &Plan, feed: &Feed) -> ProgressBar {
-    let target = if plan.voice.level == Level::Quiet {
+    let target = if plan.voice.level == Level::Quiet || say::is_kept() {
         ProgressDrawTarget::hidden()
     } else {
         ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND)

@@ -8,6 +8,7 @@ mod changes;
 mod claim;
 mod following;
 mod pulse;
+mod screen;
 mod supervised;
 
 use std::fs;
@@ -30,6 +31,7 @@ use changes::Changes;
 use claim::Claim;
 pub(crate) use following::Following;
 use pulse::Pulse;
+use screen::Screen;
 pub(crate) use supervised::Supervised;
 
 /// A signal is heeded, and a burst noticed, this long after it came at most.
@@ -52,6 +54,8 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     let mut plan = plan.clone();
     let mut pulse = Pulse::from(clock::now_ms(), args.output);
     let mut changes = Changes::default();
+    let screen = screen::is_wanted(args).then(|| Screen::show(&plan, logs, &stop));
+    let screen = screen.transpose()?;
     loop {
         let began_ms = clock::now_ms();
         changes.look(logs);
@@ -59,17 +63,26 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
         match pass(&plan, &and_earlier, &stop, Some(&mut following)).await {
             Ok(Passed {
                 is_stopped: true, ..
-            }) => return last_look(&plan, logs, &mut following).await,
+            }) => break,
             Ok(passed) => {
                 changes.watch(passed.files);
                 if plan.voice.level > Level::Once {
-                    plan.voice.notice(&format!(
-                        "following; what comes in is committed every {} s, a signal ends it",
-                        args.flush
-                    ));
+                    if screen.is_none() {
+                        plan.voice.notice(&format!(
+                            "following; what comes in is committed every {} s, a signal ends it",
+                            args.flush
+                        ));
+                    }
                     plan.voice.level = Level::Once;
                 }
-                match pulse.beat(&plan, &passed.lake, began_ms).await {
+                let beat = match &screen {
+                    Some(screen) => {
+                        screen.committed(began_ms, passed.lake.version());
+                        Ok(())
+                    }
+                    None => pulse.beat(&plan, &passed.lake, began_ms).await,
+                };
+                match beat {
                     Ok(()) => {}
                     // Nobody reads any more.
                     Err(error) if out::is_closed_pipe(&error) => return Err(error),
@@ -109,13 +122,16 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
         )
         .await
         {
-            return last_look(&plan, logs, &mut following).await;
+            break;
         }
     }
+    let ended = screen.map_or(Ok(()), Screen::end);
+    last_look(&plan, logs, &mut following).await?;
+    ended.map(|()| Outcome::Done)
 }
 
 /// A signal came: what is whole by now is committed, as far as it can be read in a moment.
-async fn last_look(plan: &Plan, logs: &[String], following: &mut Following) -> Result<Outcome> {
+async fn last_look(plan: &Plan, logs: &[String], following: &mut Following) -> Result<()> {
     following.supervised().ending();
     let stop = Arc::new(AtomicBool::new(false));
     let of_timer = Arc::clone(&stop);
@@ -125,7 +141,7 @@ async fn last_look(plan: &Plan, logs: &[String], following: &mut Following) -> R
     });
     let and_earlier = following.begin(logs);
     pass(plan, &and_earlier, &stop, Some(following)).await?;
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// What is there now. What seems to be missing is looked for again, as that may have been in the middle of a rotation.

@@ -14,6 +14,21 @@ struct Stamp {
     changed_ns: (i64, i64),
 }
 
+impl Stamp {
+    fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// What has changed since a look.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// The files that have grown, with their sizes in bytes, where nothing else has changed.
+    pub(super) only_grown: Option<Vec<(PathBuf, u64)>>,
+    /// The paths that have another file than before, a shorter one, or none.
+    pub(super) replaced: Vec<PathBuf>,
+}
+
 /// The files of some logs as they were at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -57,6 +72,41 @@ impl Changes {
             _ => stamp.bytes,
         });
         Some(grown.sum())
+    }
+
+    /// What has changed; `None` where nothing has.
+    pub(super) fn since(&self, logs: &[String]) -> Option<Changed> {
+        let Some(stamps) = &self.stamps else {
+            return Some(Changed {
+                only_grown: None,
+                replaced: Vec::new(),
+            });
+        };
+        let now = self.stamps_now(logs);
+        if now == *stamps {
+            return None;
+        }
+        let has_grown = |before: &Stamp, now: &Stamp| {
+            now == before || (now.is_same_file(before) && now.bytes > before.bytes)
+        };
+        let only_grown = now.len() == stamps.len()
+            && now.iter().all(|(path, now)| {
+                let before = stamps.get(path);
+                before.is_some_and(|before| has_grown(before, now))
+            });
+        let grown = now
+            .iter()
+            .filter(|(path, now)| stamps.get(*path) != Some(*now));
+        let is_replaced = |(path, before): &(&PathBuf, &Stamp)| {
+            let now = now.get(*path);
+            now.is_none_or(|now| !now.is_same_file(before) || now.bytes < before.bytes)
+        };
+        let replaced = stamps.iter().filter(is_replaced);
+        Some(Changed {
+            only_grown: only_grown
+                .then(|| grown.map(|(path, now)| (path.clone(), now.bytes)).collect()),
+            replaced: replaced.map(|(path, _)| path.clone()).collect(),
+        })
     }
 
     fn stamps_now(&self, logs: &[String]) -> BTreeMap<PathBuf, Stamp> {

@@ -181,25 +181,25 @@ fn incident(plan: &Plan, rows: &RecordBatch, row: usize, is_open: bool) -> Strin
     )
 }
 
-fn rows_of(answer: &Answer) -> impl Iterator<Item = (&RecordBatch, usize)> {
+pub(super) fn rows_of(answer: &Answer) -> impl Iterator<Item = (&RecordBatch, usize)> {
     let batches = answer.batches.iter();
     batches.flat_map(|rows| (0..rows.num_rows()).map(move |row| (rows, row)))
 }
 
 /// A value as text; `None` if there is none.
-fn cell(rows: &RecordBatch, name: &str, row: usize) -> Option<String> {
+pub(super) fn cell(rows: &RecordBatch, name: &str, row: usize) -> Option<String> {
     let column = rows.column_by_name(name)?;
     let text = (!column.is_null(row)).then(|| array_value_to_string(column, row));
     text?.ok()
 }
 
-fn count(rows: &RecordBatch, name: &str, row: usize) -> u64 {
+pub(super) fn count(rows: &RecordBatch, name: &str, row: usize) -> u64 {
     let count = cell(rows, name, row).and_then(|text| text.parse().ok());
     count.unwrap_or_default()
 }
 
 /// Microseconds since the epoch.
-fn time(rows: &RecordBatch, name: &str, row: usize) -> i64 {
+pub(super) fn time(rows: &RecordBatch, name: &str, row: usize) -> i64 {
     let column = rows.column_by_name(name);
     let times = column.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     times.map_or(0, |times| times.value(row))
