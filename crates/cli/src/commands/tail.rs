@@ -56,6 +56,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     let mut changes = Changes::default();
     let screen = screen::is_wanted(args).then(|| Screen::show(&plan, logs, &stop));
     let screen = screen.transpose()?;
+    let mut failing = Failing::default();
     loop {
         let began_ms = clock::now_ms();
         changes.look(logs);
@@ -65,6 +66,7 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
                 is_stopped: true, ..
             }) => break,
             Ok(passed) => {
+                failing = Failing::default();
                 changes.watch(passed.files);
                 if plan.voice.level > Level::Once {
                     if screen.is_none() {
@@ -100,13 +102,9 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
             Err(error) => {
                 supervised.ready();
                 changes.forget();
-                let said = account::chain(error.as_ref());
-                let (said, hint) = said.split_once("\nhint: ").unwrap_or((&said, ""));
-                let again = format!("{said}; looking again every {} s", args.flush);
-                plan.voice.warn_once(&match hint {
-                    "" => again,
-                    hint => format!("{again}\nhint: {hint}"),
-                });
+                if let Some(news) = failing.news(&account::chain(error.as_ref()), args.flush) {
+                    plan.voice.warn(&news);
+                }
             }
         }
         let is_due = || {
@@ -128,6 +126,30 @@ pub(crate) async fn tail(plan: &Plan, args: &TailArgs) -> Result<Outcome> {
     let ended = screen.map_or(Ok(()), Screen::end);
     last_look(&plan, logs, &mut following).await?;
     ended.map(|()| Outcome::Done)
+}
+
+/// Why looks fail, as it was said last.
+#[derive(Debug, Default)]
+struct Failing {
+    /// But for what stands in backticks: a file that cannot be written has another name each time.
+    why: Vec<String>,
+}
+
+impl Failing {
+    /// What to say of an error, if it is not the one of the look before.
+    fn news(&mut self, error: &str, again_s: u64) -> Option<String> {
+        let why: Vec<String> = error.split('`').step_by(2).map(str::to_owned).collect();
+        if self.why == why {
+            return None;
+        }
+        self.why = why;
+        let (error, hint) = error.split_once("\nhint: ").unwrap_or((error, ""));
+        let news = format!("{error}; looking again every {again_s} s");
+        Some(match hint {
+            "" => news,
+            hint => format!("{news}\nhint: {hint}"),
+        })
+    }
 }
 
 /// A signal came: what is whole by now is committed, as far as it can be read in a moment.
@@ -215,4 +237,27 @@ fn may_pass(error: &anyhow::Error) -> bool {
         let of_source = cause.downcast_ref::<floodmark_source::Error>();
         cause.is::<NoneReadable>() || of_source.is_some_and(floodmark_source::Error::may_pass)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_looks_from_working_is_said_once() {
+        let mut failing = Failing::default();
+        let full = |name| format!("cannot write `{name}`: no space left on device");
+        assert_eq!(
+            failing.news(&full("part-1"), 30).as_deref(),
+            Some("cannot write `part-1`: no space left on device; looking again every 30 s")
+        );
+        assert_eq!(failing.news(&full("part-2"), 30), None);
+        assert_eq!(
+            failing
+                .news("cannot open `a.log`\nhint: join `adm`", 30)
+                .as_deref(),
+            Some("cannot open `a.log`; looking again every 30 s\nhint: join `adm`")
+        );
+        assert!(failing.news(&full("part-3"), 30).is_some());
+    }
 }
