@@ -187,7 +187,7 @@ impl Model {
     fn complete(&mut self) {
         if let Some(number) = self.part.take() {
             let text = self.texts[number].clone();
-            self.write(LOG, text[text.len() / 2..].as_bytes());
+            self.write(LOG, &text.as_bytes()[text.len() / 2..]);
             self.files.get_mut(LOG).unwrap().numbers.push(number);
         }
     }
@@ -263,7 +263,7 @@ impl Model {
                 self.complete();
                 let number = self.line(None);
                 let text = self.texts[number].clone();
-                self.write(LOG, text[..text.len() / 2].as_bytes());
+                self.write(LOG, &text.as_bytes()[..text.len() / 2]);
                 self.part = Some(number);
             }
             Step::RenameCreate {
