@@ -37,6 +37,14 @@ impl<'p> Server<'p> {
         self.written += lines;
     }
 
+    /// Lines of another month than November.
+    fn write_of(&mut self, month: &str, lines: usize) {
+        let text = String::from_utf8(combined(self.written, lines)).unwrap();
+        let text = text.replace("/Nov/", &format!("/{month}/"));
+        self.open.write_all(text.as_bytes()).unwrap();
+        self.written += lines;
+    }
+
     /// Renames what was rotated before, the second one compressed.
     fn make_room(&self) {
         let path = |name: &str| self.place.path(&format!("{LOG}.{name}"));
@@ -176,6 +184,73 @@ fn each_line_is_one_row_through_rotations_and_kills() {
     let paths = place.floodmark(&["sql", "-q", "-o", "csv", paths]).done();
     let distinct = format!("{0},{0}", server.written);
     assert!(paths.lines().nth(1) == Some(&distinct), "{paths}");
+}
+
+/// How often to do something: so often, or as often as asked for.
+fn rounds(usual: usize) -> usize {
+    std::env::var("FLOODMARK_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
+}
+
+/// Whatever is done to a log and its lake, in any order: each line is a row, or was expired as one. Six sequences, or as many as
+/// `FLOODMARK_ROUNDS` says, the same ones each time.
+#[test]
+fn steps_in_any_order_over_a_lake() {
+    const STEPS: usize = 16;
+    // Numerical Recipes' generator: the same steps each time.
+    let next = |state: &mut u64| {
+        *state = (*state * 1_664_525 + 1_013_904_223) % (1 << 32);
+        usize::try_from(*state >> 16).unwrap()
+    };
+    for case in 0..u64::try_from(rounds(6)).unwrap() {
+        let place = Place::new();
+        let mut server = Server::new(&place);
+        let mut state = case;
+        // Lines of October, and how many of them were expired.
+        let (mut old, mut expired) = (0, 0);
+        let mut steps = Vec::new();
+        let run = |arguments: &[&str]| {
+            let run = place.floodmark(arguments);
+            assert_eq!(run.code, 0, "{arguments:?}: {run:#?}");
+        };
+        server.write(5);
+        for _ in 0..STEPS {
+            let step = next(&mut state) % 10;
+            let lines = next(&mut state) % 40;
+            steps.push(step);
+            match step {
+                0 | 1 => server.write(lines),
+                2 => {
+                    server.write_of("Oct", lines);
+                    old += lines;
+                }
+                3 => server.rename(lines % 4),
+                4 => server.copytruncate(),
+                5 | 6 => run(&["tail", "--once", "-q", LOG]),
+                7 => {
+                    let follower = follow(&place);
+                    wait_for("a lake", || has_lake(&place).then_some(()));
+                    signal("KILL", follower.id());
+                    end(follower);
+                }
+                8 => run(&["ingest", "-q", &place.path("").display().to_string()]),
+                _ => {
+                    run(&["tail", "--once", "-q", LOG]);
+                    run(&["lake", "compact", "-q"]);
+                    run(&["lake", "expire", "-q", "--lines", "2026-11-01"]);
+                    expired = old;
+                }
+            }
+        }
+        run(&["tail", "--once", "-q", LOG]);
+        let rows = "select count(*), count(distinct path), (select count(*) as gaps from gaps) as gaps from requests";
+        let left = server.written - expired;
+        assert_eq!(
+            asked(&place, rows),
+            format!("{left},{left},0"),
+            "{case}: {steps:?}"
+        );
+        is_whole(&place, &[]);
+    }
 }
 
 #[test]
@@ -374,7 +449,7 @@ const COPYTRUNCATE_CONF: &str = "
 #[test]
 fn an_nginx_whose_log_logrotate_rotates() {
     const PAGES: usize = 40;
-    let rounds = std::env::var("FLOODMARK_ROUNDS").map_or(12, |rounds| rounds.parse().unwrap());
+    let rounds = rounds(12);
     let place = Place::new();
     let nginx = Nginx::start(&place);
     place.write("copytruncate.conf", nginx.filled(COPYTRUNCATE_CONF));
