@@ -86,6 +86,13 @@ impl Place {
         path
     }
 
+    /// Writes on into a file, or a new one.
+    pub(crate) fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let mut options = fs::OpenOptions::new();
+        let file = options.append(true).create(true).open(self.path(name));
+        file.unwrap().write_all(bytes.as_ref()).unwrap();
+    }
+
     /// Runs a Python script that reads a lake with other libraries.
     #[track_caller]
     pub(crate) fn python(&self, script: &str, arguments: &[&str]) -> Run {

@@ -1,6 +1,6 @@
 //! The lake is asked together with what live logs hold beyond it: each line once, from the moment it is written.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,12 +43,6 @@ fn check(place: &Place, lines: usize) -> Run {
     run
 }
 
-fn append(place: &Place, log: &str, bytes: impl AsRef<[u8]>) {
-    let mut options = OpenOptions::new();
-    let file = options.append(true).create(true).open(place.path(log));
-    file.unwrap().write_all(bytes.as_ref()).unwrap();
-}
-
 /// What the follower of a log wrote down.
 fn record(place: &Place) -> PathBuf {
     let lake = fs::read_dir(place.path("home/data/floodmark/lake")).unwrap();
@@ -63,7 +57,7 @@ fn half_committed(committed: usize) -> Place {
     place.write(LOG, combined(0, committed));
     let run = place.floodmark(&["tail", "--once", LOG]);
     assert_eq!(run.code, 0, "{run:#?}");
-    append(&place, LOG, combined(committed, committed));
+    place.append(LOG, combined(committed, committed));
     place
 }
 
@@ -101,9 +95,9 @@ fn half_a_line_waits_for_the_rest() {
     let place = half_committed(5);
     let line = combined(10, 1);
     let (first, rest) = line.split_at(40);
-    append(&place, LOG, first);
+    place.append(LOG, first);
     check(&place, 10);
-    append(&place, LOG, rest);
+    place.append(LOG, rest);
     check(&place, 11);
 }
 
@@ -234,7 +228,7 @@ fn a_batch_is_no_live_log() {
     let place = Place::new();
     place.write(LOG, combined(0, 5));
     assert_eq!(place.floodmark(&["ingest", "-q", LOG]).code, 0);
-    append(&place, LOG, combined(5, 5));
+    place.append(LOG, combined(5, 5));
     check(&place, 5);
 }
 
@@ -244,7 +238,7 @@ fn several_logs() {
     let place = Place::new();
     fs::create_dir(place.path("logs")).unwrap();
     for (log, first) in [("logs/a.access.log", 0), ("logs/b.access.log", 10)] {
-        append(&place, log, combined(first, 5));
+        place.append(log, combined(first, 5));
     }
     for arguments in [
         &["logs/a.access.log", "logs/b.access.log"][..],
@@ -255,10 +249,10 @@ fn several_logs() {
         assert_eq!(run.code, 0, "{run:#?}");
     }
     for (log, first) in [("logs/a.access.log", 5), ("logs/b.access.log", 15)] {
-        append(&place, log, combined(first, 5));
+        place.append(log, combined(first, 5));
     }
     // A log that nobody named comes with its folder.
-    append(&place, "logs/c.access.log", combined(20, 5));
+    place.append("logs/c.access.log", combined(20, 5));
     let run = check(&place, 25);
     assert!(
         run.stderr.contains("+ 15 lines not yet in the lake\n"),
@@ -277,14 +271,13 @@ fn a_column_that_the_lake_does_not_have_yet() {
         ) + "\n"
     };
     let place = Place::new();
-    append(
-        &place,
+    place.append(
         LOG,
         (0..20).map(|second| line(second, "")).collect::<String>(),
     );
     assert_eq!(place.floodmark(&["tail", "--once", LOG]).code, 0);
     let more = (20..50).map(|second| line(second, r#","shard":"eu1""#));
-    append(&place, LOG, more.collect::<String>());
+    place.append(LOG, more.collect::<String>());
     let shards = "select shard, count(*) from requests group by 1 order by 1";
     let before = asked(&place, shards);
     assert_eq!(
@@ -298,7 +291,7 @@ fn a_column_that_the_lake_does_not_have_yet() {
 #[test]
 fn rejects_and_minutes_of_what_is_not_in_the_lake() {
     let place = half_committed(90);
-    append(&place, LOG, "this is no line of an access log\n\n");
+    place.append(LOG, "this is no line of an access log\n\n");
     let all = "select (select count(*) from requests) as requests, (select count(*) from rejects) as rejects, \
          (select sum(total) from minutes) as counted, (select count(*) from gaps) as gaps";
     let run = asked(&place, all);
@@ -324,7 +317,7 @@ fn both_sides_are_pruned() {
     let place = Place::new();
     place.write(LOG, combined(0, 50));
     assert_eq!(place.floodmark(&["tail", "--once", LOG]).code, 0);
-    append(&place, LOG, combined(86_400, 50));
+    place.append(LOG, combined(86_400, 50));
     let day = |day| {
         format!("select count(*) from requests where time >= '2026-11-{day}' and status = 200")
     };
@@ -378,10 +371,10 @@ fn named_queries_answer_as_if_all_were_in_the_lake() {
         place
     };
     let whole = begun();
-    append(&whole, LOG, &log[half..]);
+    whole.append(LOG, &log[half..]);
     assert_eq!(whole.floodmark(&tail).code, 0);
     let plain = begun();
-    append(&plain, LOG, &log[half..]);
+    plain.append(LOG, &log[half..]);
     let rotated = begun();
     let file = File::create(rotated.path("access.log.1.gz")).unwrap();
     let mut gzip = GzEncoder::new(file, Compression::fast());
@@ -410,7 +403,7 @@ fn lines_are_read_as_their_follower_reads_them() {
         )
     };
     let place = Place::new();
-    append(&place, LOG, secret(1));
+    place.append(LOG, secret(1));
     let format = r#"$remote_addr $http_x_forwarded_for [$time_local] "$request" $status"#;
     let followed = ["tail", "--once", "--keep-secrets", "--port", "8443"];
     let read = [
@@ -424,7 +417,7 @@ fn lines_are_read_as_their_follower_reads_them() {
     ];
     let run = place.floodmark(&[&followed[..], &read].concat());
     assert_eq!(run.code, 0, "{run:#?}");
-    append(&place, LOG, secret(2));
+    place.append(LOG, secret(2));
     let all = "select client, args, server_port, split_part(source, '/', 1), count(*) as lines from requests group by 1, 2, 3, 4";
     let run = asked(&place, all);
     let rows: Vec<&str> = run.stdout.lines().skip(1).collect();
@@ -437,10 +430,10 @@ fn logs_that_a_configuration_names() {
     fs::create_dir(place.path("logs")).unwrap();
     let conf = "events {} http { server { listen 443 ssl; access_log logs/access.log combined; } }";
     place.write("nginx.conf", conf);
-    append(&place, "logs/access.log", combined(0, 5));
+    place.append("logs/access.log", combined(0, 5));
     let run = place.floodmark(&["tail", "--once", "--nginx-conf", "nginx.conf"]);
     assert_eq!(run.code, 0, "{run:#?}");
-    append(&place, "logs/access.log", combined(5, 5));
+    place.append("logs/access.log", combined(5, 5));
     // Asked from another folder.
     let mut command = place.command(&["sql", "-o", "csv", PAGES]);
     let run = end(command.current_dir(place.path("home")).spawn().unwrap());

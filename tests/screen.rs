@@ -1,8 +1,6 @@
 //! The live screen in a real terminal (tmux): at several sizes, what it shows is what SQL answers.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -103,13 +101,7 @@ fn write(place: &Place, lines: usize, path: &str, status: u16, client: &str, age
         )
         .unwrap();
     }
-    let mut options = OpenOptions::new();
-    let mut log = options
-        .append(true)
-        .create(true)
-        .open(place.path(LOG))
-        .unwrap();
-    log.write_all(text.as_bytes()).unwrap();
+    place.append(LOG, text);
 }
 
 /// The command that follows the log, with the shell's quotes.

@@ -542,14 +542,7 @@ fn a_log_whose_format_changes() {
         let line = |number| {
             format!("192.0.2.1 [02/Nov/2026:01:10:00 +0000] \"GET /{number} HTTP/1.1\" 200{more}\n")
         };
-        let mut options = OpenOptions::new();
-        let mut log = options
-            .append(true)
-            .create(true)
-            .open(place.path(LOG))
-            .unwrap();
-        log.write_all(numbers.map(line).collect::<String>().as_bytes())
-            .unwrap();
+        place.append(LOG, numbers.map(line).collect::<String>());
     };
     conf("");
     write(0..10, "");
@@ -745,11 +738,7 @@ fn a_link_that_is_switched() {
         fs::rename(&next, place.path(LOG)).unwrap();
     };
     let write = |number: usize, first: usize| {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(day(number));
-        file.unwrap().write_all(&combined(first, 10)).unwrap();
+        place.append(&format!("day-{number}.log"), combined(first, 10));
     };
     write(0, 0);
     switch(0);
