@@ -7,14 +7,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::{Outcome, Reading, SourceId};
 
 /// A source that no file holds is lost if none does so much later: a look into the middle of a rotation may miss a file that is
 /// renamed meanwhile.
-const LOST_AFTER_US: i64 = 1_000_000;
+const LOST_AFTER: Duration = Duration::from_secs(1);
 
-/// What is known from one look at logs to the next. All times are microseconds since the epoch.
+/// When a look is made, by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// What time it is, in microseconds since the epoch. It jumps when somebody sets the clock.
+    pub time_us: i64,
+    /// How long the follower has been running, by a clock that nobody sets.
+    pub running: Duration,
+}
+
+/// What is known from one look at logs to the next. Times are microseconds since the epoch.
 ///
 /// Nothing of it has to be kept: what is not known here is what the lake says.
 #[derive(Debug, Default)]
@@ -22,7 +32,7 @@ pub struct Follower {
     /// When each source was live and read to its end. Later than the lake says where nothing came since.
     live: BTreeMap<SourceId, i64>,
     /// When each source that no file holds was missed first.
-    missed: BTreeMap<SourceId, i64>,
+    missed: BTreeMap<SourceId, Moment>,
     /// What each log is that is a symbolic link.
     targets: BTreeMap<String, PathBuf>,
     /// What such a log was before, as long as something comes there.
@@ -79,7 +89,7 @@ impl Follower {
         &mut self,
         readings: &[Reading],
         were_live: &BTreeMap<SourceId, i64>,
-        at_us: i64,
+        now: Moment,
     ) -> Followed {
         let is_failed = |reading: &&Reading| matches!(reading.outcome, Outcome::Failed(_));
         let log_set = |reading: &Reading| reading.file.log_set.clone();
@@ -109,9 +119,9 @@ impl Follower {
                 }
                 continue;
             }
-            let missed_us = self.missed.get(source).copied().unwrap_or(at_us);
-            missed.insert(source.clone(), missed_us);
-            if at_us < missed_us + LOST_AFTER_US {
+            let since = self.missed.get(source).copied().unwrap_or(now);
+            missed.insert(source.clone(), since);
+            if now.running < since.running + LOST_AFTER {
                 continue;
             }
             let successor = live().find(|reading| {
@@ -120,7 +130,7 @@ impl Follower {
             followed.lost.push(Lost {
                 source: source.clone(),
                 since_us: self.live.get(source).map_or(live_us, |us| live_us.max(*us)),
-                missed_us,
+                missed_us: since.time_us,
                 successor: successor.map(|reading| reading.file.path.clone()),
             });
         }
@@ -179,13 +189,15 @@ mod tests {
     use super::*;
     use crate::{BlockOptions, DiscoverOptions, Feed, KnownSource, discover, plan};
 
-    /// A folder with a log that is looked at again and again, each second and a bit.
+    const LOST_AFTER_US: i64 = 1_000_000;
+
+    /// A folder with a log that is looked at again and again, each second.
     struct Log {
         folder: tempfile::TempDir,
         known: Vec<KnownSource>,
         live: BTreeMap<SourceId, i64>,
         follower: Follower,
-        now_us: i64,
+        now: Moment,
     }
 
     impl Log {
@@ -195,7 +207,10 @@ mod tests {
                 known: Vec::new(),
                 live: BTreeMap::new(),
                 follower: Follower::default(),
-                now_us: 0,
+                now: Moment {
+                    time_us: 0,
+                    running: Duration::ZERO,
+                },
             }
         }
 
@@ -209,7 +224,8 @@ mod tests {
 
         /// Reads all that is new.
         fn look(&mut self) -> Followed {
-            self.now_us += LOST_AFTER_US;
+            self.now.time_us += LOST_AFTER_US;
+            self.now.running += LOST_AFTER;
             let log = self.path("access.log").display().to_string();
             let logs = self.follower.with_earlier(&[log]);
             let options = DiscoverOptions {
@@ -217,7 +233,7 @@ mod tests {
                 ..DiscoverOptions::default()
             };
             let readings = plan(discover(&logs, &options).unwrap().files, &self.known);
-            let followed = self.follower.look(&readings, &self.live, self.now_us);
+            let followed = self.follower.look(&readings, &self.live, self.now);
             let feed = Feed::new(readings, BlockOptions::default());
             while feed.next().is_some() {}
             for position in feed.positions() {
@@ -225,13 +241,13 @@ mod tests {
                 self.known.push(position.into());
             }
             for source in &followed.live {
-                self.live.insert(source.clone(), self.now_us);
+                self.live.insert(source.clone(), self.now.time_us);
             }
             let lost = followed.lost.iter().map(|lost| &lost.source);
             for over in followed.ended.iter().chain(lost) {
                 self.live.remove(over);
             }
-            self.follower.committed(&followed, self.now_us);
+            self.follower.committed(&followed, self.now.time_us);
             followed
         }
 
@@ -306,6 +322,24 @@ mod tests {
         fs::rename(log.path("elsewhere"), log.path("access.log.1")).unwrap();
         log.check(1, 1, &[]);
         log.check(1, 0, &[]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_neither_loses_nor_finds() {
+        let mut log = Log::new();
+        log.write("access.log", "one\n");
+        log.check(1, 0, &[]);
+        fs::rename(log.path("access.log"), log.path("elsewhere")).unwrap();
+        log.write("access.log", "two\n");
+        // A day on, and no time has passed.
+        log.now.running -= LOST_AFTER;
+        log.now.time_us += 86_400_000_000;
+        log.check(1, 0, &[]);
+        log.now.running -= LOST_AFTER;
+        log.check(1, 0, &[]);
+        // Two days back, and a second has.
+        log.now.time_us -= 2 * 86_400_000_000;
+        log.check(1, 0, &[Some("access.log")]);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub use blocks::{Block, BlockOptions, BlockReader, LastLine, LongLine, Piece};
 pub use discover::{DiscoverOptions, Discovery, SkipReason, Skipped, discover, discover_sets};
 pub use error::Error;
 pub use feed::{Feed, Progress};
-pub use follow::{Followed, Follower, Lost};
+pub use follow::{Followed, Follower, Lost, Moment};
 pub use identity::{ANCHOR_BYTES, KnownSource, SourceId, SourcePosition, anchor};
 pub use log_file::{Compression, FileIdentity, LogFile, Rotation};
 pub use logrotate::copytruncated;

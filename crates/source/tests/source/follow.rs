@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use floodmark_source::{
-    BlockOptions, DiscoverOptions, Feed, Follower, KnownSource, LastLine, Outcome, Piece, Reading,
-    SourceId, discover, plan,
+    BlockOptions, DiscoverOptions, Feed, Follower, KnownSource, LastLine, Moment, Outcome, Piece,
+    Reading, SourceId, discover, plan,
 };
 use proptest::prelude::*;
 
@@ -18,7 +19,7 @@ const LOG: &str = "access.log";
 /// Rotated files that are kept apart; later ones are numbered on.
 const NAMES_MAX: usize = 40;
 /// More than the time after which what is missing is lost.
-const LOOK_EVERY_US: i64 = 2_000_000;
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What happens to a log.
 #[derive(Debug, Clone)]
@@ -50,6 +51,12 @@ enum Step {
     Stop(usize),
     /// The files are read as a batch, by somebody who does not follow them.
     IngestBatch,
+    /// The oldest rows of each source go, one in so many; how far it is read stays.
+    Expire(usize),
+    /// Somebody sets the clock, by so many seconds.
+    SetClock(i64),
+    /// The log is a symbolic link, which stands for a new file now; the server writes some more into the old one until it is told.
+    SymlinkSwitch(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -68,6 +75,22 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..4).prop_map(Step::Kill),
         1 => (0_usize..4).prop_map(Step::Stop),
         1 => Just(Step::IngestBatch),
+        1 => (1_usize..4).prop_map(Step::Expire),
+        1 => (-100_000_i64..100_000).prop_map(Step::SetClock),
+    ]
+}
+
+/// What happens to a log that is a symbolic link.
+fn step_of_link() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1_usize..30).prop_map(Step::Append),
+        1 => Just(Step::AppendPart),
+        3 => (0_usize..4).prop_map(Step::SymlinkSwitch),
+        6 => Just(Step::Look),
+        1 => (0_usize..4).prop_map(Step::Kill),
+        1 => (0_usize..4).prop_map(Step::Stop),
+        1 => (1_usize..4).prop_map(Step::Expire),
+        1 => (-100_000_i64..100_000).prop_map(Step::SetClock),
     ]
 }
 
@@ -94,7 +117,9 @@ struct Model {
     gaps_at_least: usize,
     lake: Lake,
     follower: Follower,
-    now_us: i64,
+    now: Moment,
+    /// How often the link was switched.
+    switches: usize,
 }
 
 /// What a lake holds: all of it changes at once.
@@ -104,12 +129,15 @@ struct Lake {
     live: BTreeMap<SourceId, i64>,
     /// By source, the offset of each row and its text.
     rows: BTreeMap<SourceId, BTreeMap<u64, String>>,
+    /// Rows that were let go of.
+    expired: BTreeMap<SourceId, BTreeMap<u64, String>>,
     gaps: Vec<SourceId>,
 }
 
 impl Lake {
     fn count(&self, text: &str) -> usize {
-        let rows = self.rows.values().flat_map(BTreeMap::values);
+        let rows = self.rows.values().chain(self.expired.values());
+        let rows = rows.flat_map(BTreeMap::values);
         rows.filter(|row| *row == text).count()
     }
 
@@ -146,8 +174,20 @@ impl Model {
             gaps_at_least: 0,
             lake: Lake::default(),
             follower: Follower::default(),
-            now_us: LOOK_EVERY_US,
+            now: Moment {
+                time_us: 1_000_000_000_000,
+                running: Duration::ZERO,
+            },
+            switches: 0,
         }
+    }
+
+    /// The log is a link.
+    fn of_link() -> Self {
+        let model = Self::new();
+        fs::rename(model.path(LOG), model.path("of-0.log")).unwrap();
+        std::os::unix::fs::symlink("of-0.log", model.path(LOG)).unwrap();
+        model
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -350,13 +390,49 @@ impl Model {
             Step::Kill(blocks) => self.look(Ends::Killed(blocks)),
             Step::Stop(blocks) => self.look(Ends::Stopped(blocks)),
             Step::IngestBatch => self.ingest(),
+            Step::Expire(one_in) => self.lake.expire(one_in),
+            Step::SetClock(by_s) => self.now.time_us += by_s * 1_000_000,
+            Step::SymlinkSwitch(late) => self.switch(late),
         }
         self.lake.check_tiles();
     }
 
+    /// Lines are the link's own in the model, whatever file it stands for.
+    fn switch(&mut self, late: usize) {
+        self.complete();
+        let target = |number: usize| format!("of-{number}.log");
+        let old = target(self.switches);
+        self.switches += 1;
+        let new = target(self.switches);
+        File::create(self.path(&new)).unwrap();
+        std::os::unix::fs::symlink(&new, self.path("next")).unwrap();
+        fs::rename(self.path("next"), self.path(LOG)).unwrap();
+        let lines = self.files.insert(LOG.to_owned(), Lines::default());
+        self.files.insert(old.clone(), lines.unwrap());
+        self.append(&old, late);
+    }
+
+    /// The follower will not know what the link stood for: if it has not read all of that, its end is lost.
+    fn forget_earlier(&mut self) {
+        let earlier: Vec<String> = self
+            .files
+            .keys()
+            .filter(|name| *name != LOG)
+            .cloned()
+            .collect();
+        for name in earlier {
+            let lines = self.files[&name].clone();
+            let unread = lines.numbers.iter().filter(|&&number| !self.is_row(number));
+            self.destroyed.extend(unread.copied().collect::<Vec<_>>());
+            self.gaps_at_most += usize::from(lines.is_followed);
+            self.files.get_mut(&name).unwrap().is_followed = false;
+        }
+    }
+
     /// A look of the follower, to be committed with what it read.
     fn look(&mut self, ends: Ends) {
-        self.now_us += LOOK_EVERY_US;
+        self.now.time_us += 2_000_000;
+        self.now.running += LOOK_EVERY;
         let logs = self
             .follower
             .with_earlier(&[self.path(LOG).display().to_string()]);
@@ -367,7 +443,7 @@ impl Model {
         let known: Vec<KnownSource> = self.lake.known.values().cloned().collect();
         let readings = plan(discover(&logs, &options).unwrap().files, &known);
         self.mistake(&readings);
-        let followed = self.follower.look(&readings, &self.lake.live, self.now_us);
+        let followed = self.follower.look(&readings, &self.lake.live, self.now);
         let quiet: Vec<String> = self
             .files
             .iter()
@@ -397,11 +473,11 @@ impl Model {
         }
         if let Ends::Whole = ends {
             for source in &followed.live {
-                lake.live.insert(source.clone(), self.now_us);
+                lake.live.insert(source.clone(), self.now.time_us);
             }
             let lines = self.files.get_mut(LOG).unwrap();
             lines.is_followed = !lines.numbers.is_empty();
-            self.follower.committed(&followed, self.now_us);
+            self.follower.committed(&followed, self.now.time_us);
         } else {
             self.follower = Follower::default();
         }
@@ -456,6 +532,15 @@ impl Model {
 }
 
 impl Lake {
+    fn expire(&mut self, one_in: usize) {
+        for (source, rows) in &mut self.rows {
+            let expired = self.expired.entry(source.clone()).or_default();
+            for _ in 0..rows.len() / one_in {
+                expired.extend(rows.pop_first());
+            }
+        }
+    }
+
     fn read(&mut self, feed: &Feed, blocks: usize) {
         for _ in 0..blocks {
             let Some(piece) = feed.next() else {
@@ -467,9 +552,15 @@ impl Lake {
             let mut offset = block.source_offset;
             for line in block.bytes.split_inclusive(|byte| *byte == b'\n') {
                 let text = String::from_utf8(line.to_vec()).unwrap();
-                let rows = self.rows.entry(block.source.clone()).or_default();
+                let source = &block.source;
+                let expired = self.expired.get(source);
+                assert!(
+                    !expired.is_some_and(|rows| rows.contains_key(&offset)),
+                    "{source} at {offset} was expired"
+                );
+                let rows = self.rows.entry(source.clone()).or_default();
                 let twice = rows.insert(offset, text);
-                assert_eq!(twice, None, "at {offset} of {}", block.source);
+                assert_eq!(twice, None, "at {offset} of {source}");
                 offset += line.len() as u64;
             }
         }
@@ -521,10 +612,35 @@ fn a_log_that_begins_with_the_line_of_one_that_is_there_still() {
     follows(&[Step::Append(7), Step::Look, rotated(true), Step::Look]);
 }
 
+/// Like [`follows`], of a link whose earlier files nobody touches.
+fn follows_link(steps: &[Step]) {
+    let mut model = Model::of_link();
+    for step in steps {
+        match step {
+            // What no look has found under the link is not known to have been the log.
+            Step::SymlinkSwitch(_) => model.take(&Step::Look),
+            // What the link stood for before is forgotten.
+            Step::Kill(_) | Step::Stop(_) => model.forget_earlier(),
+            _ => {}
+        }
+        model.take(step);
+    }
+    model.complete();
+    for _ in 0..3 {
+        model.take(&Step::Look);
+    }
+    model.check();
+}
+
 proptest! {
     // 256 sequences, or as many as `PROPTEST_CASES` says.
     #[test]
     fn each_line_is_one_row_or_its_loss_is_a_gap(steps in prop::collection::vec(step(), 1..40)) {
         follows(&steps);
+    }
+
+    #[test]
+    fn a_link_that_is_switched_loses_nothing(steps in prop::collection::vec(step_of_link(), 1..40)) {
+        follows_link(&steps);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use floodmark_ingest::Gap;
-use floodmark_source::{Follower, KnownSource, Lost, Reading, sample};
+use floodmark_source::{Follower, KnownSource, Lost, Moment, Reading, sample};
 use floodmark_store::{Lake, Look};
+use tokio::time::Instant;
 
 use crate::clock;
 use crate::commands::tail::Supervised;
@@ -16,9 +18,9 @@ use crate::plan::Plan;
 use crate::say::{moment, number};
 
 /// A look that found nothing new is committed this often, so that the lake knows a quiet log from one that nobody looks at.
-const SEEN_EVERY_US: i64 = 5 * 60 * 1_000_000;
+const SEEN_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Where something is missing, the next look is not later than this.
-const MISSING_AFTER_US: i64 = 1_000_000;
+const MISSING_AFTER: Duration = Duration::from_secs(1);
 /// Of the log that took the place of a lost one, so much is looked at for its first time.
 const HEAD_BYTES: usize = 64 << 10;
 
@@ -27,10 +29,11 @@ const HEAD_BYTES: usize = 64 << 10;
 pub(crate) struct Following {
     follower: Follower,
     supervised: Arc<Supervised>,
-    /// When the lake was told of one, microseconds since the epoch.
-    told_us: i64,
+    began: Instant,
+    /// When the lake was told of one.
+    told: Option<Instant>,
     /// When one began.
-    looked_us: i64,
+    looked: Option<Instant>,
     /// By log set, the formats that its log was read by.
     formats: BTreeMap<String, BTreeSet<String>>,
 }
@@ -40,8 +43,9 @@ impl Following {
         Self {
             follower: Follower::default(),
             supervised: Arc::clone(supervised),
-            told_us: 0,
-            looked_us: 0,
+            began: Instant::now(),
+            told: None,
+            looked: None,
             formats: BTreeMap::new(),
         }
     }
@@ -53,17 +57,17 @@ impl Following {
 
     /// Begins a look: the logs to look at.
     pub(super) fn begin(&mut self, logs: &[String]) -> Vec<String> {
-        self.looked_us = now_us();
+        self.looked = Some(Instant::now());
         self.follower.with_earlier(logs)
     }
 
     /// Whether it is time for a look although nothing has changed.
     pub(super) fn is_due(&self) -> bool {
-        let after_us = match self.is_missing_something() {
-            true => MISSING_AFTER_US,
-            false => SEEN_EVERY_US,
+        let after = match self.is_missing_something() {
+            true => MISSING_AFTER,
+            false => SEEN_EVERY,
         };
-        now_us() >= self.looked_us + after_us
+        is_past(self.looked, after)
     }
 
     pub(super) fn is_missing_something(&self) -> bool {
@@ -83,9 +87,12 @@ impl Following {
             return Ok(None);
         }
         self.say_new_formats(plan, logs);
-        let at_us = now_us();
+        let now = Moment {
+            time_us: clock::now_ms() * 1_000,
+            running: self.began.elapsed(),
+        };
         let looks = lake.looks()?;
-        let found = self.follower.look(readings, &looks.live, at_us);
+        let found = self.follower.look(readings, &looks.live, now);
         let gaps: Vec<Gap> = found
             .lost
             .iter()
@@ -102,10 +109,10 @@ impl Following {
         }
         let is_news = |source| !looks.live.contains_key(source);
         let look = Look {
-            at_us,
+            at_us: now.time_us,
             is_due: found.live.iter().any(is_news)
                 || !(found.ended.is_empty() && found.lost.is_empty())
-                || at_us >= self.told_us + SEEN_EVERY_US,
+                || is_past(self.told, SEEN_EVERY),
             found,
         };
         Ok(Some((look, gaps)))
@@ -132,7 +139,7 @@ impl Following {
     pub(crate) fn committed(&mut self, look: &Look) {
         self.follower.committed(&look.found, look.at_us);
         if look.is_due {
-            self.told_us = look.at_us;
+            self.told = Some(Instant::now());
         }
     }
 }
@@ -157,6 +164,7 @@ fn first_time_us(logs: &Logs, lost: &Lost) -> Option<i64> {
     settings.first_time_us(&head.bytes)
 }
 
-fn now_us() -> i64 {
-    clock::now_ms() * 1_000
+/// Whether something was so long ago, or never.
+fn is_past(then: Option<Instant>, after: Duration) -> bool {
+    then.is_none_or(|then| then.elapsed() >= after)
 }

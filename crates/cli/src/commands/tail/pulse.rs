@@ -50,6 +50,10 @@ impl Pulse {
     /// server still held back.
     pub(super) async fn beat(&mut self, plan: &Plan, lake: &Lake, given_ms: i64) -> Result<()> {
         let over_us = minute_of(given_ms);
+        // Somebody has set the clock back: minutes that were printed are yet to come.
+        if over_us < self.printed_us - MINUTE_US {
+            (self.printed_us, self.asked_us) = (over_us, over_us);
+        }
         if over_us <= self.printed_us {
             return Ok(());
         }
