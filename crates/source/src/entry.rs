@@ -192,10 +192,10 @@ impl Entry {
             || ends_at.is_some_and(|ends_at| ends_at.id.first_line() == first_line)
     }
 
-    /// The anchor of its bytes up to `end`; `None` if it is shorter or cannot be read.
-    pub(crate) fn anchor_at(&mut self, end: u64) -> Option<u64> {
+    /// The anchor of its bytes between two places; `None` if it is shorter or cannot be read.
+    pub(crate) fn anchor_of(&mut self, start: u64, end: u64) -> Option<u64> {
         let mut content = self.content().ok()?;
-        let anchor = content.anchor_at(end, end);
+        let anchor = content.anchor_at(end, end - start);
         self.notes = content.into_notes();
         anchor
     }

@@ -387,7 +387,9 @@ impl Planner {
             (None, Found::Part(source, reached)) => self.settle_short(index, source, reached),
             (None, _) => self.settle_new(index),
             // The rest is an earlier copy of the beginning of a source.
-            (Some(last), Found::Part(..)) => {
+            (Some(last), Found::Part(_, reached))
+                if self.is_beginning_of_another(index, already, reached) != Some(false) =>
+            {
                 let already = self.entries[index].bytes;
                 self.entries[index].outcome = Outcome::NothingNew { already };
                 self.entries[index].matched = Some(self.ledger.id(last.source).clone());
@@ -441,7 +443,7 @@ impl Planner {
 
     /// A file with the first line of a source of which more is known.
     fn settle_short(&mut self, index: usize, source: usize, reached: Reached) {
-        let is_beginning = self.is_beginning_of_another(index, reached);
+        let is_beginning = self.is_beginning_of_another(index, 0, reached);
         // Another file holds the source: this one only begins with the same line.
         if is_beginning == Some(false) {
             self.settle_new(index);
@@ -462,19 +464,24 @@ impl Planner {
         self.advance(source, index, None);
     }
 
-    /// Whether a file has the bytes that another one begins with which holds all that is known of a source; `None` if none does.
-    fn is_beginning_of_another(&mut self, index: usize, reached: Reached) -> Option<bool> {
-        let first_line = self.entries[index].first_line?.hash;
-        let whole = self.entries[index].whole_lines;
+    /// Whether a file has at `position` the bytes that another one begins with which holds all that is known of a source; `None` if none does.
+    fn is_beginning_of_another(
+        &mut self,
+        index: usize,
+        position: u64,
+        reached: Reached,
+    ) -> Option<bool> {
+        let first_line = self.entries[index].line_at(position).ok()??.hash;
+        let end = self.entries[index].whole_lines;
         let (offset, anchor) = (reached.offset, Some(reached.anchor));
         let mut is_beginning = None;
         for other in 0..self.entries.len() {
             if other == index || !self.entries[other].may_begin_with(first_line) {
                 continue;
             }
-            let begins = self.entries[other].anchor_at(whole);
-            if self.entries[other].anchor_at(offset) == anchor {
-                let is_same = begins == self.entries[index].anchor_at(whole);
+            let begins = self.entries[other].anchor_of(0, end - position);
+            if self.entries[other].anchor_of(0, offset) == anchor {
+                let is_same = begins == self.entries[index].anchor_of(position, end);
                 is_beginning = Some(is_beginning.unwrap_or(false) || is_same);
             }
         }

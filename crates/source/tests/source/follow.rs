@@ -632,6 +632,24 @@ fn follows_link(steps: &[Step]) {
     model.check();
 }
 
+#[test]
+fn a_concatenation_with_the_first_line_of_a_log_that_is_there() {
+    let rotated = |late, has_same_head| Step::RenameCreate {
+        late,
+        has_same_head,
+    };
+    follows(&[
+        rotated(1, false),
+        Step::Look,
+        Step::TruncateRegrow(2),
+        rotated(0, true),
+        Step::Gzip,
+        Step::Gzip,
+        Step::Append(1),
+        Step::GzipConcat,
+    ]);
+}
+
 proptest! {
     // 256 sequences, or as many as `PROPTEST_CASES` says.
     #[test]
