@@ -32,8 +32,10 @@ pub(super) struct Changed {
 /// The files of some logs as they were at the last look.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Those that were found, and the folders that they lie in: where a rotation shows.
-    watched: BTreeSet<PathBuf>,
+    /// Those that were found.
+    files: BTreeSet<PathBuf>,
+    /// Where they lie, and a rotation shows.
+    folders: BTreeSet<PathBuf>,
     /// `None` where that does not matter, as what was there could not be read.
     stamps: Option<BTreeMap<PathBuf, Stamp>>,
 }
@@ -51,11 +53,14 @@ impl Changes {
 
     /// Watches the files that were found, too. One that was not watched before they were read counts as changed: it may have been.
     pub(super) fn watch(&mut self, files: Vec<PathBuf>) {
-        self.watched.clear();
-        for file in files {
-            self.watched.extend(file.parent().map(Path::to_owned));
-            self.watched.insert(file);
-        }
+        self.files = files.into_iter().collect();
+        let folders = self.files.iter().filter_map(|file| file.parent());
+        self.folders = folders.map(Path::to_owned).collect();
+    }
+
+    /// The folders of the files that were found.
+    pub(super) fn folders(&self) -> &BTreeSet<PathBuf> {
+        &self.folders
     }
 
     /// How many bytes files have grown by; `None` where nothing has changed.
@@ -111,7 +116,8 @@ impl Changes {
 
     fn stamps_now(&self, logs: &[String]) -> BTreeMap<PathBuf, Stamp> {
         let named = logs.iter().map(PathBuf::from);
-        let paths = named.chain(self.watched.iter().cloned());
+        let found = self.files.union(&self.folders);
+        let paths = named.chain(found.cloned());
         paths
             .filter_map(|path| Some((path.clone(), stamp(&path)?)))
             .collect()

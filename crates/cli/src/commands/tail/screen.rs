@@ -10,6 +10,7 @@ mod counts;
 mod draw;
 mod filter;
 mod judgment;
+mod notices;
 mod numbers;
 mod past;
 mod reader;
@@ -23,7 +24,6 @@ mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -35,11 +35,12 @@ use crate::clock;
 use crate::plan::Plan;
 use crate::say::Level;
 use app::{App, Wish};
+use notices::Notices;
 use past::Committed;
-use terminal::Terminal;
+use terminal::{Event, Terminal};
 use theme::Theme;
 
-/// A line is seen so long after it was written, at most, and a resized terminal drawn anew.
+/// Where the system tells of no writes, a line is read so long after it was written, at most; and so long a resized terminal waits.
 const STEP: Duration = Duration::from_millis(250);
 /// Answers that wait to be heard.
 const NEWS_MAX: usize = 2;
@@ -138,31 +139,38 @@ impl Drop for StopOnDrop<'_> {
 }
 
 fn run(mut app: App, terminal: &mut Terminal, has_ended: &dyn Fn() -> bool) -> Result<()> {
+    let tell = terminal.sender();
+    // A write that is told after the end is told to nobody.
+    let mut notices = Notices::new(move || {
+        let _ = tell.send(Event::Written);
+    });
     let mut drawn = None;
     while !has_ended() {
         app.heed_commits();
         let is_busy = app.work(clock::now_ms())?;
+        notices.watch(app.folders());
         let now_ms = clock::now_ms();
-        let size = terminal.inner().size()?;
-        let due = Some((now_ms.div_euclid(1_000), size));
+        let second = now_ms.div_euclid(1_000);
+        // Each second, as it shows the time; and once more where something comes within it, which is then seen at once.
+        let due = Some((second, terminal.inner().size()?, app.has_read_since(second)));
         if drawn != due {
             terminal.inner().draw(|frame| app.draw(frame, now_ms))?;
             drawn = due;
         }
         let patience = if is_busy { Duration::ZERO } else { STEP };
-        match terminal.keys.recv_timeout(patience) {
-            Ok(key) => match app.press(key, now_ms) {
-                Wish::Nothing => {}
-                Wish::Draw => drawn = None,
-                Wish::DrawAnew => {
-                    terminal.inner().clear()?;
-                    drawn = None;
-                }
-                Wish::Quit => return Ok(()),
-            },
-            Err(RecvTimeoutError::Timeout) => {}
-            // The terminal is gone.
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        let key = match terminal.events.recv_timeout(patience) {
+            Ok(Event::Key(key)) => key,
+            Ok(Event::Written) | Err(_) => continue,
+            Ok(Event::Gone) => return Ok(()),
+        };
+        match app.press(key, now_ms) {
+            Wish::Nothing => {}
+            Wish::Draw => drawn = None,
+            Wish::DrawAnew => {
+                terminal.inner().clear()?;
+                drawn = None;
+            }
+            Wish::Quit => return Ok(()),
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What the screen knows and shows, and what keys do to it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -67,6 +68,8 @@ pub(super) struct App {
     counted: Counted,
     reader: Option<Reader>,
     judged: Option<Judged>,
+    /// When new lines were read last.
+    read_ms: i64,
     rotated_ms: Option<i64>,
     choice: Choice,
     selected: Dimension,
@@ -159,6 +162,7 @@ impl App {
             counted: Counted::new(None, minute, minute),
             reader: None,
             judged: None,
+            read_ms: i64::MIN,
             rotated_ms: None,
             choice: Choice {
                 sort_by: SortBy::Requests,
@@ -268,9 +272,20 @@ impl App {
         }
         let is_some = rows.is_some();
         if let Some(rows) = rows {
+            self.read_ms = now_ms;
             self.counted.add_new(rows, now_ms)?;
         }
         Ok(is_some)
+    }
+
+    /// Whether new lines were read at a second since the epoch, or later.
+    pub(super) fn has_read_since(&self, second: i64) -> bool {
+        self.read_ms.div_euclid(1_000) >= second
+    }
+
+    /// Where files are that are read.
+    pub(super) fn folders(&self) -> Option<&BTreeSet<PathBuf>> {
+        self.reader.as_ref().map(Reader::folders)
     }
 
     /// Formats may have been told anew by the pass that has just fed the lake.

@@ -99,6 +99,11 @@ impl Reader {
         self.rejected_before + self.tally.rejected()
     }
 
+    /// Where files are whose writes are worth a look.
+    pub(super) fn folders(&self) -> &BTreeSet<PathBuf> {
+        self.changes.folders()
+    }
+
     /// Looks at formats anew at the next change: a server may write another one.
     pub(super) fn forget_formats(&mut self) {
         self.files.clear();

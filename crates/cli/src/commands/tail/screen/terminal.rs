@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Stdout, Write};
 use std::panic;
 use std::sync::Once;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use ratatui::backend::TermionBackend;
@@ -20,7 +20,18 @@ type Backend = TermionBackend<AlternateScreen<RawTerminal<Stdout>>>;
 pub(super) struct Terminal {
     // An option, to be dropped before what is left in the buffer is sent.
     inner: Option<ratatui::Terminal<Backend>>,
-    pub(super) keys: Receiver<Key>,
+    pub(super) events: Receiver<Event>,
+    sender: Sender<Event>,
+}
+
+/// What a screen need not wait for its next look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Key(Key),
+    /// Something was written to a log, or beside one.
+    Written,
+    /// There is no terminal any more.
+    Gone,
 }
 
 /// Whether there is a person at a terminal that can be drawn on.
@@ -37,19 +48,28 @@ impl Terminal {
         let raw = io::stdout().into_raw_mode()?.into_alternate_screen()?;
         let inner = ratatui::Terminal::new(TermionBackend::new(raw))?;
         say::keep();
-        let (sender, keys) = mpsc::channel();
+        let (sender, events) = mpsc::channel();
+        let of_keys = sender.clone();
         // It waits for a key until the process ends, or the terminal is gone.
         thread::spawn(move || {
-            for key in io::stdin().keys() {
-                if key.is_err() || sender.send(key.unwrap_or(Key::Null)).is_err() {
+            for key in io::stdin().keys().map_while(Result::ok) {
+                if of_keys.send(Event::Key(key)).is_err() {
                     return;
                 }
             }
+            // Nobody may listen any more.
+            let _ = of_keys.send(Event::Gone);
         });
         Ok(Self {
             inner: Some(inner),
-            keys,
+            events,
+            sender,
         })
+    }
+
+    /// Where events of another kind come from.
+    pub(super) fn sender(&self) -> Sender<Event> {
+        self.sender.clone()
     }
 
     pub(super) fn inner(&mut self) -> &mut ratatui::Terminal<Backend> {
