@@ -5,6 +5,7 @@
 mod bad_input;
 mod bad_question;
 mod care;
+mod clock;
 mod command;
 mod evaluation;
 mod faults;

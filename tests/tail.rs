@@ -84,12 +84,17 @@ impl<'p> Server<'p> {
         self.open = opened(self.place);
     }
 
+    /// Without a copy: what was not read is lost.
+    pub(crate) fn cut(&self) {
+        self.open.set_len(0).unwrap();
+    }
+
     /// No line is written between the copy and the cut, which is what nobody could tell from a loss.
     pub(crate) fn copytruncate(&mut self) {
         self.make_room();
         let copy = self.place.path(&format!("{LOG}.1"));
         fs::copy(self.place.path(LOG), copy).unwrap();
-        self.open.set_len(0).unwrap();
+        self.cut();
     }
 }
 
@@ -637,7 +642,7 @@ fn the_pulse_of_a_minute() {
 }
 
 /// The first line of an answer in CSV, without its heading.
-fn asked(place: &Place, statement: &str) -> String {
+pub(crate) fn asked(place: &Place, statement: &str) -> String {
     let answer = place
         .floodmark(&["sql", "-q", "-o", "csv", statement])
         .done();
@@ -671,7 +676,7 @@ fn what_was_cut_unread_is_a_gap_and_unknown() {
     server.write(10);
     let follower = follow(&place);
     all_are_rows(&place, &server);
-    server.open.set_len(0).unwrap();
+    server.cut();
     // Later than the gap, so that it lies between lines.
     let late = String::from_utf8(combined(10, 1)).unwrap();
     let late = late.replace("/2026:", "/2099:");
