@@ -260,9 +260,12 @@ impl Model {
     fn destroy(&mut self, name: &str) {
         let lines = self.files.remove(name).unwrap();
         if lines.is_followed {
-            let are_rows = lines.numbers.iter().all(|&number| self.is_row(number));
+            // Of lines with the same text it is not known which are the rows; and those taken for others are known to be lost.
+            let is_unread = |number: &usize| {
+                self.lake.count(&self.texts[*number]) == 0 && !self.destroyed.contains(number)
+            };
             self.gaps_at_most += 1;
-            self.gaps_at_least += usize::from(!are_rows);
+            self.gaps_at_least += usize::from(lines.numbers.iter().any(is_unread));
         }
         self.destroyed.extend(lines.numbers);
     }
