@@ -21,13 +21,11 @@ use floodmark_source::SourceId;
 use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
-use crate::Error;
 use crate::beyond::{all_lines, all_minutes, all_sources};
-use crate::functions;
 use crate::named::{Settings, named_query};
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
-use crate::tables;
+use crate::{Error, bounds, functions, tables};
 
 /// How queries run.
 #[derive(Debug, Clone)]
@@ -54,8 +52,8 @@ impl Default for EngineOptions {
     }
 }
 
-/// A longer statement is not read: planning time grows with it, and no question is that long.
-const STATEMENT_BYTES_MAX: usize = 64 << 10;
+/// What SQL may ask.
+const TABLES: &[&str] = &["requests", "rejects", "gaps", "minutes", "sources", "lines"];
 
 /// Rows for a request: what a person asks about. The bookkeeping of lines is left out.
 const NOT_OF_REQUESTS: &[&str] = &["kind", "reason", "raw", "time_inferred", "until", "date"];
@@ -125,8 +123,33 @@ pub struct Running {
     pub schema: SchemaRef,
     stream: SendableRecordBatchStream,
     plan: Arc<dyn ExecutionPlan>,
-    until: Option<tokio::time::Instant>,
+    deadline: Deadline,
+}
+
+/// When a statement is ended.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
     timeout: Option<Duration>,
+    until: Option<tokio::time::Instant>,
+}
+
+impl Deadline {
+    fn after(timeout: Option<Duration>) -> Self {
+        Self {
+            timeout,
+            until: timeout.map(|timeout| tokio::time::Instant::now() + timeout),
+        }
+    }
+
+    async fn before<T>(self, work: impl Future<Output = T>) -> Result<T, Error> {
+        let Some(until) = self.until else {
+            return Ok(work.await);
+        };
+        let done = tokio::time::timeout_at(until, work).await;
+        done.map_err(|_| Error::TimedOut {
+            after: self.timeout.unwrap_or_default(),
+        })
+    }
 }
 
 impl std::fmt::Debug for Running {
@@ -146,16 +169,7 @@ impl Running {
     ///
     /// The query failed, or ran longer than it may.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
-        let next = self.stream.try_next();
-        match self.until {
-            Some(until) => match tokio::time::timeout_at(until, next).await {
-                Ok(batch) => Ok(batch?),
-                Err(_) => Err(Error::TimedOut {
-                    after: self.timeout.unwrap_or_default(),
-                }),
-            },
-            None => Ok(next.await?),
-        }
+        Ok(self.deadline.before(self.stream.try_next()).await??)
     }
 
     /// Bytes of Parquet read so far.
@@ -296,12 +310,7 @@ impl Engine {
     ///
     /// The statement cannot be read, names what is not there, or is not a question.
     pub async fn start(&self, statement: &str) -> Result<Running, Error> {
-        if statement.len() > STATEMENT_BYTES_MAX {
-            return Err(Error::TooLong {
-                bytes: statement.len(),
-                bytes_max: STATEMENT_BYTES_MAX,
-            });
-        }
+        bounds::check(statement)?;
         if let Some(word) = refused(statement) {
             return Err(Error::NotAQuestion {
                 found: word.to_owned(),
@@ -311,23 +320,23 @@ impl Engine {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let planned = self.context.sql_with_options(statement, read_only).await;
-        let frame = planned.map_err(|error| self.explained(error))?;
-        let schema = Arc::clone(frame.schema().inner());
-        let plan = frame
-            .create_physical_plan()
-            .await
-            .map_err(|error| self.explained(error))?;
+        let deadline = Deadline::after(self.timeout);
+        // A task of its own: a plan gives way to nothing until it is made, and whoever waits for it may have waited long enough.
+        let (context, text) = (self.context.clone(), statement.to_owned());
+        let planning = tokio::spawn(async move {
+            let frame = context.sql_with_options(&text, read_only).await?;
+            let schema = Arc::clone(frame.schema().inner());
+            Ok((schema, frame.create_physical_plan().await?))
+        });
+        let planned = deadline.before(planning).await?;
+        let planned = planned.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let (schema, plan) = planned.map_err(|error| self.explained(error, statement))?;
         let stream = execute_stream(Arc::clone(&plan), self.context.task_ctx())?;
-        let until = self
-            .timeout
-            .map(|timeout| tokio::time::Instant::now() + timeout);
         Ok(Running {
             schema,
             stream,
             plan,
-            until,
-            timeout: self.timeout,
+            deadline,
         })
     }
 
@@ -406,15 +415,72 @@ impl Engine {
         }
     }
 
+    /// Lines of raw logs read so far by all statements; 0 over a lake alone.
+    #[must_use]
+    pub fn lines_read(&self) -> u64 {
+        match &self.lines {
+            Lines::Raw(table) | Lines::LakeAnd(.., table) => table.lines_read(),
+            Lines::Lake(..) => 0,
+        }
+    }
+
+    /// What a statement may name.
+    ///
+    /// # Errors
+    ///
+    /// The columns of a table cannot be worked out: a bug of ours.
+    pub async fn vocabulary(&self) -> Result<Vocabulary, Error> {
+        let mut tables = Vec::new();
+        for name in TABLES {
+            let table = self.context.table_provider(*name).await?;
+            let columns = table.schema();
+            let columns = columns.fields().iter();
+            let columns = columns.map(|field| (field.name().clone(), type_name(field.data_type())));
+            tables.push(((*name).to_owned(), columns.collect()));
+        }
+        let state = self.context.state();
+        let names = state.scalar_functions().keys();
+        let names = names.chain(state.aggregate_functions().keys());
+        let names = names.chain(state.window_functions().keys());
+        let mut functions: Vec<String> = names.cloned().collect();
+        functions.sort_unstable();
+        functions.dedup();
+        Ok(Vocabulary { tables, functions })
+    }
+
     /// The session, for tests and tools that know DataFusion.
     #[must_use]
     pub fn context(&self) -> &SessionContext {
         &self.context
     }
 
-    fn explained(&self, error: datafusion::error::DataFusionError) -> Error {
-        let tables = ["requests", "rejects", "gaps", "minutes", "sources", "lines"];
-        Error::of_statement(error, &tables)
+    fn explained(&self, error: datafusion::error::DataFusionError, statement: &str) -> Error {
+        Error::of_statement(error, statement, TABLES)
+    }
+}
+
+/// What a statement may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// Each table with its columns and their types, as SQL calls them.
+    pub tables: Vec<(String, Vec<(String, String)>)>,
+    /// Functions, those of SQL included, in alphabetical order.
+    pub functions: Vec<String>,
+}
+
+/// What SQL calls a type; that it is a dictionary or a view is nobody's business.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Dictionary(_, values) => type_name(values),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Int16 => "smallint".to_owned(),
+        DataType::Int32 => "integer".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Timestamp(..) => "timestamp".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Binary | DataType::BinaryView => "bytes".to_owned(),
+        other => other.to_string().to_ascii_lowercase(),
     }
 }
 

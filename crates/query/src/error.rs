@@ -7,6 +7,7 @@ use datafusion::error::DataFusionError;
 
 use crate::header::ParamType;
 use crate::suggest::{did_you_mean, nearest};
+use crate::words::{Place, WordKind, words};
 
 /// What can go wrong with a query.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +60,10 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A column that is not there.
-    #[error("no column `{name}`{}{}", in_table(table.as_ref()), did_you_mean(near.as_ref()))]
+    #[error("{}no column `{name}`{}{}", at(*place), in_table(table.as_ref()), did_you_mean(near.as_ref()))]
     NoColumn {
+        /// Where it is asked for.
+        place: Option<Place>,
         /// The name used.
         name: String,
         /// Where it was looked for, if in one table.
@@ -69,16 +72,20 @@ pub enum Error {
         near: Option<String>,
     },
     /// A table that is not there.
-    #[error("no table `{name}`{}\nhint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`", did_you_mean(near.as_ref()))]
+    #[error("{}no table `{name}`{}\nhint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`", at(*place), did_you_mean(near.as_ref()))]
     NoTable {
+        /// Where it is asked for.
+        place: Option<Place>,
         /// The name used.
         name: String,
         /// The nearest known name.
         near: Option<String>,
     },
     /// A function that is not there.
-    #[error("no function `{name}`{}", did_you_mean(near.as_ref()))]
+    #[error("{}no function `{name}`{}\nhint: `floodmark sql --functions` lists Floodmark's own", at(*place), did_you_mean(near.as_ref()))]
     NoFunction {
+        /// Where it is called.
+        place: Option<Place>,
         /// The name used.
         name: String,
         /// The nearest known name.
@@ -122,6 +129,18 @@ pub enum Error {
         /// The bound.
         bytes_max: usize,
     },
+    /// Something is nested so deep, or so often put together, that planning it would take too long.
+    #[error(
+        "{place}: expected at most {most} {what}, found more\nhint: `IN (…)` takes any number of values, and `WITH` gives parts of a question names"
+    )]
+    TooMany {
+        /// Where it gets too many.
+        place: Place,
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        most: usize,
+    },
     /// The query ran longer than it may.
     #[error("the query was ended after {} s", after.as_secs())]
     TimedOut {
@@ -145,13 +164,38 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
 }
 
+/// The place of an error, where it is known.
+fn at(place: Option<Place>) -> String {
+    place.map_or_else(String::new, |place| format!("{place}: "))
+}
+
+/// Where a name is used first in a statement.
+fn place_of(sql: &str, name: &str) -> Option<Place> {
+    let words = words(sql);
+    let is_it = |text: &str| {
+        let bare = text.trim_matches('"');
+        bare == name || (bare == text && bare.eq_ignore_ascii_case(name))
+    };
+    let mut uses = words
+        .iter()
+        .filter(|word| {
+            matches!(
+                word.kind,
+                WordKind::Name | WordKind::Text | WordKind::Keyword
+            )
+        })
+        .filter(|word| is_it(word.text) || word.text.trim_matches('\'') == name);
+    let first = uses.next()?;
+    Some(Place::of(sql, first.offset))
+}
+
 fn in_table(table: Option<&String>) -> String {
     table.map_or_else(String::new, |table| format!(" in `{table}`"))
 }
 
 impl Error {
     /// The error of a statement, with what was meant where that can be guessed.
-    pub(crate) fn of_statement(error: DataFusionError, tables: &[&str]) -> Self {
+    pub(crate) fn of_statement(error: DataFusionError, sql: &str, tables: &[&str]) -> Self {
         match error.find_root() {
             DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
                 SchemaError::FieldNotFound {
@@ -164,6 +208,7 @@ impl Error {
                         .collect();
                     relations.dedup();
                     Self::NoColumn {
+                        place: place_of(sql, &field.name),
                         name: field.name.clone(),
                         near: nearest(
                             &field.name,
@@ -187,11 +232,13 @@ impl Error {
             }
             DataFusionError::Plan(message) => match missing_table(message) {
                 Some(name) => Self::NoTable {
+                    place: place_of(sql, &name),
                     near: nearest(&name, tables.iter().copied()),
                     name,
                 },
                 None => match missing_function(message) {
                     Some((name, suggestion)) => Self::NoFunction {
+                        place: place_of(sql, name),
                         near: nearest(name, suggestion.into_iter()),
                         name: name.to_owned(),
                     },

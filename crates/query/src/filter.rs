@@ -42,7 +42,7 @@ impl RowFilter {
                 condition: condition.to_owned(),
                 found: found.to_string(),
             }),
-            Err(error) => Err(Error::of_statement(error, &[])),
+            Err(error) => Err(Error::of_statement(error, condition, &[])),
         }
     }
 

@@ -6,6 +6,7 @@
 //! Absent on purpose: this crate writes no Parquet and prints nothing.
 
 mod beyond;
+mod bounds;
 mod engine;
 mod error;
 mod filter;
@@ -17,10 +18,13 @@ mod raw_minutes;
 mod remembered;
 mod suggest;
 mod tables;
+mod words;
 
-pub use engine::{Answer, Engine, EngineOptions, Running};
+pub use engine::{Answer, Engine, EngineOptions, Running, Vocabulary};
 pub use error::Error;
 pub use filter::RowFilter;
+pub use functions::{FunctionHelp, functions};
 pub use header::{Chart, ChartKind, HeaderError, NamedQuery, Param, ParamType};
 pub use named::{Settings, named_queries, named_query};
 pub use raw::{Beyond, RawLogs, Seen};
+pub use words::{KEYWORDS, Place, Word, WordKind, is_ended, statements, words};

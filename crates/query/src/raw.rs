@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::datatypes::SchemaRef;
@@ -44,6 +45,8 @@ pub(crate) struct RawLines {
     schema: LineSchema,
     arrow_schema: SchemaRef,
     seen: Arc<Mutex<Seen>>,
+    /// Lines read by all passes.
+    lines_read: Arc<AtomicU64>,
 }
 
 /// What is read at each scan.
@@ -104,7 +107,13 @@ impl RawLines {
             schema,
             settings,
             seen: Arc::default(),
+            lines_read: Arc::default(),
         }
+    }
+
+    /// Lines read by all passes until now.
+    pub(crate) fn lines_read(&self) -> u64 {
+        self.lines_read.load(Ordering::Relaxed)
     }
 
     /// What there is to read, looked at anew.
@@ -121,6 +130,7 @@ impl RawLines {
             text_as,
             intake: OnceLock::new(),
             seen: Arc::clone(&self.seen),
+            lines_read: Arc::clone(&self.lines_read),
             so_far: Mutex::default(),
         }
     }
@@ -183,6 +193,7 @@ pub(crate) struct Pass {
     text_as: TextAs,
     intake: OnceLock<Intake>,
     seen: Arc<Mutex<Seen>>,
+    lines_read: Arc<AtomicU64>,
     so_far: Mutex<SoFar>,
 }
 
@@ -215,6 +226,8 @@ impl Pass {
             self.end(intake);
             return Ok(None);
         };
+        self.lines_read
+            .fetch_add(batch.tally.lines, Ordering::Relaxed);
         self.so_far
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -14,6 +14,7 @@ mod compact;
 mod crowd;
 mod error_spike;
 mod fields;
+mod help;
 mod histogram;
 mod hll;
 mod ip;
@@ -32,6 +33,8 @@ mod session_step;
 mod sketch;
 mod status_class;
 mod uptime_verdict;
+
+pub use help::{FunctionHelp, functions};
 
 /// Makes every function known to a session.
 pub(crate) fn register(context: &SessionContext) {
