@@ -24,6 +24,8 @@ const CELL_WIDTH_MIN: usize = 8;
 pub enum TableFormat {
     /// For people: aligned, cut to the terminal, times in the zone, `∅` for NULL.
     Table,
+    /// For people: each row on lines of its own, a column a line, nothing cut.
+    Record,
     /// RFC 4180 with a header; NULL is nothing, empty text is `""`, a formula is quoted by `'`.
     Csv,
     /// As [`TableFormat::Csv`], separated by tabs.
@@ -115,7 +117,7 @@ impl<'out> AnswerWriter<'out> {
                 .map(|field| field.name().as_str())
         };
         match self.format {
-            TableFormat::Table | TableFormat::Jsonl => {}
+            TableFormat::Table | TableFormat::Record | TableFormat::Jsonl => {}
             TableFormat::Csv => writeln!(
                 self.out,
                 "{}",
@@ -158,6 +160,7 @@ impl<'out> AnswerWriter<'out> {
         for row in 0..batch.num_rows() {
             match self.format {
                 TableFormat::Table => self.table_row(&columns, row)?,
+                TableFormat::Record => self.record(&columns, row)?,
                 TableFormat::Csv => self.delimited_row(&columns, row, ',', ",")?,
                 TableFormat::Tsv => self.delimited_row(&columns, row, '\t', "\t")?,
                 TableFormat::Json => {
@@ -218,7 +221,8 @@ impl<'out> AnswerWriter<'out> {
         Ok(())
     }
 
-    fn table_row(&mut self, columns: &[Column<'_>], row: usize) -> Result<(), Error> {
+    /// A row's values for people.
+    fn cells(&self, columns: &[Column<'_>], row: usize) -> Result<Vec<Cell>, Error> {
         let cells = columns.iter().map(|column| {
             Ok(match column.value(row, Some(self.tz))? {
                 Value::Null => Cell::toned("∅", Tone::Dim),
@@ -227,7 +231,32 @@ impl<'out> AnswerWriter<'out> {
                 Value::Text(text) => Cell::from(escape_control(&text)),
             })
         });
-        let cells: Vec<Cell> = cells.collect::<Result<_, Error>>()?;
+        cells.collect()
+    }
+
+    /// A row as a table of two columns, with a line before it that counts.
+    fn record(&mut self, columns: &[Column<'_>], row: usize) -> Result<(), Error> {
+        let mut grid = Grid::new([
+            Heading::text(format!("row {}", self.rows + 1)),
+            Heading::text(""),
+        ]);
+        let names = self.schema.fields().iter();
+        for (field, cell) in names.zip(self.cells(columns, row)?) {
+            let name = escape_control(field.name());
+            grid.row([Cell::toned(name, Tone::Dim), cell]);
+        }
+        self.out.write_all(
+            grid.draw(Style {
+                width: usize::MAX,
+                ..self.style
+            })
+            .as_bytes(),
+        )?;
+        Ok(())
+    }
+
+    fn table_row(&mut self, columns: &[Column<'_>], row: usize) -> Result<(), Error> {
+        let cells = self.cells(columns, row)?;
         if let Some(layout) = &self.sized {
             self.out
                 .write_all(layout.row(&cells, self.style).as_bytes())?;

@@ -49,6 +49,9 @@ pub enum Error {
         /// Arrow's word.
         source: arrow::error::ArrowError,
     },
+    /// The answer has a type that Parquet does not know, or could not be encoded.
+    #[error("cannot write the answer as Parquet")]
+    Parquet(#[source] parquet::errors::ParquetError),
     /// The answer could not be written; a closed pipe is [`std::io::ErrorKind::BrokenPipe`].
     #[error("cannot write the answer")]
     Write(#[from] std::io::Error),

@@ -25,6 +25,7 @@ mod json;
 mod markdown;
 mod model;
 mod page;
+mod parquet;
 mod rows;
 mod terminal;
 mod text;
@@ -38,6 +39,7 @@ pub use model::{
     Bot, Class, Client, Incident, IncidentKind, LineCounts, Minute, PathRow, Query, Report, Spike,
     State, Status, Traffic, Verdict, Week,
 };
+pub use parquet::ParquetWriter;
 pub use rows::{Options, build};
 pub use text::{Style, escape_control};
 pub use time::TimeUs;
