@@ -11,10 +11,12 @@ mod evaluation;
 mod faults;
 mod formats;
 mod fresh;
+mod guard;
 mod lake;
 mod logs;
 mod minutes;
 mod nginx_conf;
+mod prompt;
 mod queries;
 mod requests;
 #[cfg(feature = "s3")]
@@ -23,5 +25,6 @@ mod screen;
 mod servers;
 mod service;
 mod tail;
+mod terminal;
 #[path = "../crates/format/tests/nginx/writer.rs"]
 mod writer;

@@ -1,86 +1,17 @@
 //! The live screen in a real terminal (tmux): at several sizes, what it shows is what SQL answers.
 
 use std::fmt::Write as _;
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 
-use crate::command::{Place, end, wait_for};
+use crate::command::{Place, wait_for};
 use crate::faults::is_whole;
-use crate::servers::installed;
+use crate::terminal::Terminal;
 
 const LOG: &str = "access.log";
 const FORMAT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time "$upstream_addr""#;
 const PERSON: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-
-/// A program in a terminal; both end with the test.
-struct Terminal<'p> {
-    place: &'p Place,
-    /// Of the tmux that is this terminal: one that ends is not asked for a new one.
-    socket: String,
-}
-
-static SOCKETS: AtomicUsize = AtomicUsize::new(0);
-
-impl<'p> Terminal<'p> {
-    /// Runs a shell's script in a terminal of so many columns and rows.
-    fn open(place: &'p Place, (width, height): (u16, u16), script: &str) -> Self {
-        let socket = SOCKETS.fetch_add(1, Ordering::Relaxed).to_string();
-        let terminal = Self { place, socket };
-        let (width, height) = (width.to_string(), height.to_string());
-        let size = ["-x", &width, "-y", &height];
-        terminal.tmux(
-            &[
-                &["-f", "/dev/null", "new-session", "-d"],
-                &size[..],
-                &[script],
-            ]
-            .concat(),
-        );
-        terminal
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> String {
-        end(self.program().args(arguments).spawn().unwrap()).done()
-    }
-
-    fn program(&self) -> Command {
-        let mut tmux = self.place.program(installed("tmux", "tmux"));
-        tmux.env("TMUX_TMPDIR", self.place.path("home"))
-            .env("LC_ALL", "C.UTF-8")
-            .env("TERM", "xterm-256color")
-            .args(["-u", "-L", &self.socket]);
-        tmux
-    }
-
-    fn shown(&self) -> String {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    fn press(&self, keys: &[&str]) {
-        self.tmux(&[&["send-keys"], keys].concat());
-    }
-
-    fn resize(&self, width: u16, height: u16) {
-        let (width, height) = (width.to_string(), height.to_string());
-        self.tmux(&["resize-window", "-x", &width, "-y", &height]);
-    }
-
-    /// Waits until the screen is as it should be.
-    #[track_caller]
-    fn wait_for(&self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> String {
-        wait_for(what, || Some(self.shown()).filter(|shown| is_so(shown)))
-    }
-}
-
-impl Drop for Terminal<'_> {
-    fn drop(&mut self) {
-        let ending = self.program().arg("kill-server").spawn();
-        let _ = ending.map(|child| child.wait_with_output());
-    }
-}
 
 #[expect(clippy::disallowed_methods, reason = "a screen shows what is now")]
 fn now_s() -> i64 {

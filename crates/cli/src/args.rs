@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Report weeks against the target, incidents, error spikes, bots and traffic
     Report(ReportArgs),
-    /// Answer one SQL statement over the lake, or over raw logs with --from
+    /// Answer SQL over the lake, or over raw logs with --from; without a statement, at a prompt
     Sql(SqlArgs),
     /// Run a named query; without a name, list them
     Query(QueryArgs),
@@ -202,20 +202,28 @@ pub(crate) struct AnswerArgs {
 }
 
 /// The written forms of an answer.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     Table,
+    /// Each row on lines of its own, nothing cut.
+    Record,
     Csv,
     Tsv,
     Json,
     Jsonl,
     Md,
+    /// A Parquet file; its types are those of the answer.
+    Parquet,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
-    /// The statement; - reads it from standard input
-    pub(crate) statement: String,
+    /// The statement, or several with ; between them; - reads them from standard input [default: a prompt, or standard
+    /// input if that is no terminal]
+    pub(crate) statement: Option<String>,
+    /// List Floodmark's own functions
+    #[arg(long, conflicts_with = "statement")]
+    pub(crate) functions: bool,
     #[command(flatten)]
     pub(crate) answer: AnswerArgs,
 }

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 /// The error and its causes on one line, then its hints.
-fn explained(error: &anyhow::Error) -> String {
+pub(crate) fn explained(error: &anyhow::Error) -> String {
     let mut hints = Vec::new();
     let mut causes: Vec<String> = Vec::new();
     let is_of_lake = error
@@ -110,7 +110,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         .enable_all()
         .build()
         .context("cannot start the worker threads")?;
-    match &cli.command {
+    let outcome = match &cli.command {
         Command::Report(args) => runtime.block_on(commands::report(&plan, args)),
         Command::Sql(args) => runtime.block_on(commands::sql(&plan, args)),
         Command::Query(args) => runtime.block_on(commands::query(&plan, args)),
@@ -121,5 +121,8 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Simulate(args) => commands::simulate(&plan, args),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),
-    }
+    };
+    // A plan that is still being made for a question that was ended is not waited for.
+    runtime.shutdown_background();
+    outcome
 }

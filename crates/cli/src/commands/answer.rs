@@ -1,12 +1,14 @@
 //! An engine over the lake or over raw logs, and the rows of an answer on standard output.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use floodmark_ingest::Tally;
 use floodmark_query::{Beyond, Engine, EngineOptions, RawLogs, Running};
-use floodmark_report::{AnswerWriter, TableFormat};
+use floodmark_report::{AnswerWriter, ParquetWriter, TableFormat};
 use floodmark_store::Lake;
 
 use crate::args::{AnswerArgs, Output};
@@ -19,7 +21,7 @@ use crate::{Outcome, account, out};
 
 /// What questions are asked of.
 pub(crate) struct Asked {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
     /// Raw logs, if it is them.
     pub(crate) logs: Option<Logs>,
     /// What live logs hold beyond the lake, if it is one.
@@ -58,10 +60,10 @@ impl Asked {
         if let Some(lake) = Lake::open(plan.location()?).await? {
             let beyond = beyond(plan, &lake)?;
             return Ok(Self {
-                engine: match &beyond {
+                engine: Arc::new(match &beyond {
                     Some(beyond) => Engine::over_lake_and(&lake, beyond, &options).await?,
                     None => Engine::over_lake(&lake, &options).await?,
-                },
+                }),
                 logs: None,
                 beyond,
                 temporary: None,
@@ -92,7 +94,7 @@ impl Asked {
             }
         };
         Ok(Self {
-            engine,
+            engine: Arc::new(engine),
             logs: Some(logs),
             beyond: None,
             temporary,
@@ -124,12 +126,20 @@ impl Asked {
         ));
     }
 
-    /// The footer: what was read for the answer; and the outcome under `--fail-on`.
-    pub(crate) fn footer(&self, plan: &Plan, rows: u64, bytes: usize) -> Outcome {
+    /// The footer: what was read for the answer, and for whom it matters how long that took; and the outcome under `--fail-on`.
+    pub(crate) fn footer(
+        &self,
+        plan: &Plan,
+        rows: u64,
+        bytes: usize,
+        took: Option<Duration>,
+    ) -> Outcome {
+        let took = took.map(|took| format!("; {:.3} s", took.as_secs_f64()));
+        let took = took.unwrap_or_default();
         let Some(logs) = &self.logs else {
             let files = self.engine.files_scanned().unwrap_or_default();
             plan.voice.notice(&format!(
-                "{}; {} of {} of the lake opened, {} bytes read",
+                "{}; {} of {} of the lake opened, {} bytes read{took}",
                 counted(rows, "row"),
                 number(files.opened as u64),
                 counted(files.all as u64, "file"),
@@ -138,7 +148,8 @@ impl Asked {
             self.say_beyond(plan);
             return Outcome::Done;
         };
-        plan.voice.notice(&counted(rows, "row"));
+        plan.voice
+            .notice(&format!("{}{took}", counted(rows, "row")));
         let Some((tally, failures)) = self.account() else {
             plan.voice.notice(
                 "the logs were not read to their end, so their lines are not accounted for",
@@ -151,16 +162,25 @@ impl Asked {
     }
 }
 
-/// Writes rows as they come; gives their number.
-pub(crate) async fn write(plan: &Plan, running: &mut Running, args: &AnswerArgs) -> Result<u64> {
-    let mut buffered = out::stdout();
-    let format = match args.output {
+/// How an answer is written; `None` for a Parquet file.
+pub(crate) fn table_format(output: Output) -> Option<TableFormat> {
+    Some(match output {
         Output::Table => TableFormat::Table,
+        Output::Record => TableFormat::Record,
         Output::Csv => TableFormat::Csv,
         Output::Tsv => TableFormat::Tsv,
         Output::Json => TableFormat::Json,
         Output::Jsonl => TableFormat::Jsonl,
         Output::Md => TableFormat::Markdown,
+        Output::Parquet => return None,
+    })
+}
+
+/// Writes rows as they come; gives their number.
+pub(crate) async fn write(plan: &Plan, running: &mut Running, args: &AnswerArgs) -> Result<u64> {
+    let mut buffered = out::stdout();
+    let Some(format) = table_format(args.output) else {
+        return write_parquet(running).await;
     };
     let mut writer = AnswerWriter::new(&mut buffered, &running.schema, format, plan.tz, style())?;
     let mut rows = 0;
@@ -170,5 +190,21 @@ pub(crate) async fn write(plan: &Plan, running: &mut Running, args: &AnswerArgs)
     }
     writer.end()?;
     buffered.flush()?;
+    Ok(rows)
+}
+
+async fn write_parquet(running: &mut Running) -> Result<u64> {
+    if std::io::stdout().is_terminal() {
+        bail!(
+            "`--output parquet`: expected a file or a pipe as standard output, found a terminal\nhint: add `> FILE`"
+        );
+    }
+    let mut writer = ParquetWriter::new(out::stdout(), &running.schema)?;
+    let mut rows = 0;
+    while let Some(batch) = running.next().await? {
+        rows += batch.num_rows() as u64;
+        writer.rows(&batch)?;
+    }
+    writer.end()?;
     Ok(rows)
 }

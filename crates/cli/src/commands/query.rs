@@ -13,8 +13,21 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
         out::print(&list())?;
         return Ok(Outcome::Done);
     };
-    let query = named_query(name)?;
+    named_query(name)?;
     let asked = Asked::open(plan, &args.answer.from, Asks::Query, args.answer.timeout).await?;
+    let statement = statement(plan, args, &asked).await?;
+    if args.sql {
+        out::print(&format!("{statement}\n"))?;
+        return Ok(Outcome::Done);
+    }
+    let mut running = asked.engine.start(&statement).await?;
+    let rows = write(plan, &mut running, &args.answer).await?;
+    Ok(asked.footer(plan, rows, running.bytes_scanned(), None))
+}
+
+/// The SQL of the query that is named, its parameters filled in.
+pub(super) async fn statement(plan: &Plan, args: &QueryArgs, asked: &Asked) -> Result<String> {
+    let query = named_query(args.name.as_deref().unwrap_or_default())?;
     let mut settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
     for param in &args.params {
         let (name, value) = param
@@ -24,18 +37,11 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
             .parameters
             .insert(name.to_owned(), value.to_owned());
     }
-    let statement = query.statement(&settings)?;
-    if args.sql {
-        out::print(&format!("{statement}\n"))?;
-        return Ok(Outcome::Done);
-    }
-    let mut running = asked.engine.start(&statement).await?;
-    let rows = write(plan, &mut running, &args.answer).await?;
-    Ok(asked.footer(plan, rows, running.bytes_scanned()))
+    Ok(query.statement(&settings)?)
 }
 
 /// Every query with its question and its parameters.
-fn list() -> String {
+pub(super) fn list() -> String {
     let width = named_queries()
         .iter()
         .map(|query| query.name.len())
