@@ -149,3 +149,17 @@ fn a_file_is_no_table() {
         "error: 1:15: no table `access.log.csv`\nhint: the tables are `requests`, `rejects`, `gaps`, `minutes` and `sources`\n",
     );
 }
+
+#[test]
+fn a_question_that_needs_too_much_memory() {
+    let place = Place::new();
+    place.write("access.log", combined(0, 10));
+    let cross = "select sum(a.value * b.value) from generate_series(1, 9000000) a, generate_series(1, 9000000) b";
+    let run = place.floodmark(&["sql", "--memory", "16M", "--from", "access.log", cross]);
+    let expected = "error: the query needs more memory than it may have: ";
+    assert!(run.code == 2 && run.stderr.contains(expected), "{run:#?}");
+    assert!(
+        run.stderr.contains("\nhint: `--memory 4G` gives it more"),
+        "{run:#?}"
+    );
+}

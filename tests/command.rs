@@ -640,3 +640,155 @@ fn an_interrupt_commits_what_is_whole() {
     assert_eq!(again.code, 0, "{again:#?}");
     assert_eq!(count().lines().nth(1), Some("60000,60000"));
 }
+
+#[test]
+fn an_answer_is_a_parquet_file_with_its_types() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let output = place.path("answer.parquet");
+    let mut command = place.command(&[
+        "sql",
+        "-q",
+        "--from",
+        "access.log",
+        "-o",
+        "parquet",
+        TINY_SQL,
+    ]);
+    command.stdout(fs::File::create(&output).unwrap());
+    assert_eq!(end(command.spawn().unwrap()).code, 0);
+    let read = place.python(
+        "import sys, pyarrow.parquet as pq\nt = pq.read_table(sys.argv[1])\nprint(t.num_rows, t.schema.field('time').type, t.schema.field('status').type, t['args'].to_pylist())",
+        &[output.to_str().unwrap()],
+    );
+    assert_eq!(
+        read.done(),
+        "5 timestamp[us, tz=UTC] int16 [None, 'v=3', None, 'token=[redacted]', None]\n"
+    );
+    let several = place.floodmark(&[
+        "sql",
+        "--from",
+        "access.log",
+        "-o",
+        "parquet",
+        "select 1; select 2",
+    ]);
+    assert_eq!(
+        several.stderr,
+        "error: `--output parquet`: expected one statement, found 2\nhint: a Parquet file has one table\n"
+    );
+}
+
+#[test]
+fn an_answer_is_drawn() {
+    let place = Place::new();
+    place.write("access.log", TINY);
+    let arguments = [
+        "sql",
+        "-q",
+        "--from",
+        "access.log",
+        "--chart",
+        "select status, count(*) as n from requests group by 1 order by 2 desc, 1 limit 3",
+    ];
+    assert_eq!(
+        place.floodmark(&arguments).done(),
+        "  n by status\n  200  1  ███████████████████████████████████████████████████████████████████████████████████████████\n  304  1  ███████████████████████████████████████████████████████████████████████████████████████████\n  400  1  ███████████████████████████████████████████████████████████████████████████████████████████\n".replace("███████████████████████████████████████████████████████████████████████████████████████████", &"█".repeat(90))
+    );
+    let lines = [
+        "sql",
+        "-q",
+        "--from",
+        "access.log",
+        "--chart=line",
+        "select time, status from requests",
+    ];
+    let drawn = place.floodmark(&lines).done();
+    assert!(drawn.starts_with("  status by time\n  502 ┤"), "{drawn}");
+    let refused = place.floodmark(&[
+        "sql",
+        "-q",
+        "--from",
+        "access.log",
+        "--chart",
+        "select path from requests",
+    ]);
+    assert_eq!(
+        refused.stderr,
+        "error: expected a column with numbers, found `path`\nhint: a chart has a name, a time or a number in its first column and a number in the next\n"
+    );
+}
+
+#[test]
+fn a_team_has_queries_of_its_own() {
+    const QUERY: &str = "-- title: Teapots\n-- question: Who asked for tea?\n-- param: least int = 1 (requests)\n\
+                         select client, count(*) as n from requests group by 1 having count(*) >= $least order by 1\n";
+    let place = Place::new();
+    place.write("access.log", TINY);
+    fs::create_dir_all(place.path("home/.config/floodmark/queries")).unwrap();
+    place.write("home/.config/floodmark/queries/teapots.sql", QUERY);
+    fs::create_dir(place.path("own")).unwrap();
+    place.write("own/kettles.sql", QUERY.replace("Teapots", "Kettles"));
+    place.write("own/notes.txt", "no query");
+    let list = place.floodmark(&["query", "--queries", "own"]).done();
+    let last: Vec<&str> = list.lines().rev().take(4).collect();
+    assert!(
+        last[3].starts_with("kettles ") && last[1].ends_with("  Who asked for tea?"),
+        "{list}"
+    );
+    let asked = |name| {
+        place.floodmark(&[
+            "query",
+            name,
+            "-q",
+            "--queries",
+            "own",
+            "--from",
+            "access.log",
+            "-o",
+            "csv",
+            "-p",
+            "least=2",
+        ])
+    };
+    assert_eq!(asked("teapots").done(), "client,n\n192.0.2.1,2\n");
+    assert_eq!(asked("kettles").done(), "client,n\n192.0.2.1,2\n");
+    assert_eq!(
+        asked("ketles").stderr,
+        "error: no query `ketles`; did you mean `kettles`?\nhint: `floodmark query` lists them\n"
+    );
+    place.write("own/bots.sql", QUERY);
+    assert_eq!(
+        asked("kettles").stderr,
+        "error: `own/bots.sql`: there is a query `bots` already\nhint: give the file another name; `floodmark query` lists them all\n"
+    );
+    place.write(
+        "own/bots.sql",
+        "-- title: T\n-- param: n number = 1\nselect 1",
+    );
+    let stderr = asked("kettles").stderr;
+    assert!(
+        stderr.starts_with("error: `own/bots.sql`: query `bots`, line 2: expected `param: "),
+        "{stderr}"
+    );
+    let missing = place.floodmark(&["query", "--queries", "nowhere"]);
+    assert_eq!(
+        (missing.stderr.as_str(), missing.code),
+        (
+            "error: cannot read the queries in `nowhere`: no such file or directory\n",
+            2
+        )
+    );
+}
+
+#[test]
+fn floodmarks_own_functions_are_listed() {
+    let list = Place::new().floodmark(&["sql", "--functions"]).done();
+    assert!(
+        list.starts_with(
+            "binomial_tail(k, n, p)\n    how likely so many bad requests are by chance.\n"
+        ),
+        "{list}"
+    );
+    assert!(list.contains("\nip_in(addr, cidr), ip_prefix(addr, bits), ip_neighbourhood(addr)\n"));
+}

@@ -30,6 +30,16 @@ fn shows(terminal: &Terminal<'_>, expected: &str) {
     terminal.wait_for(expected, |shown| shown.contains(expected));
 }
 
+/// Waits for the next prompt and ends it. Before, Ctrl-D would be the end of nothing.
+#[track_caller]
+fn leave(terminal: &Terminal<'_>) {
+    terminal.wait_for("the prompt", |shown| {
+        shown.trim_end().ends_with("\nfloodmark>")
+    });
+    terminal.press(&["C-d"]);
+    shows(terminal, "code 0");
+}
+
 #[test]
 fn what_is_typed_is_answered() {
     let place = filled(40);
@@ -81,8 +91,7 @@ fn names_are_completed_and_lines_remembered() {
     terminal.press(&["C-u"]);
     terminal.enter("select 6 * 7 as answer;");
     shows(&terminal, "    42\n");
-    terminal.press(&["C-d"]);
-    shows(&terminal, "code 0");
+    leave(&terminal);
     let history = place.path("home/.local/state/floodmark/sql_history");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&history), 0o600);
@@ -99,14 +108,16 @@ fn ctrl_c_ends_the_statement_and_not_the_prompt() {
     let place = filled(2_000);
     let terminal = prompt(&place, "");
     terminal.press(&["select 'typed", "C-c"]);
-    terminal.enter("select sum(a.status * b.line_offset + c.line_offset) from requests a, requests b, requests c;");
+    terminal.wait_for("a new line", |shown| {
+        shown.matches("floodmark>").count() == 2
+    });
+    terminal.enter("select sum(a.value * b.value) from generate_series(1, 1000000) a, generate_series(1, 1000000) b;");
     shows(&terminal, "Ctrl-C ends it");
     terminal.press(&["C-c"]);
     shows(&terminal, "error: ended after ");
     terminal.enter("select 'still ' || 'here';");
     shows(&terminal, "still here");
-    terminal.press(&["C-d"]);
-    shows(&terminal, "code 0");
+    leave(&terminal);
 }
 
 #[test]

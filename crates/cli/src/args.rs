@@ -74,6 +74,9 @@ pub(crate) struct Shared {
     /// Zone in which days and weeks begin and times are shown
     #[arg(long, global = true, value_name = "ZONE", default_value = "UTC")]
     pub(crate) tz: String,
+    /// Folder with named queries of your own, beside those in ~/.config/floodmark/queries
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) queries: Option<PathBuf>,
     /// Name of the log set of files given by name [default: the file's name without its rotation suffix]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) log_set: Option<String>,
@@ -150,7 +153,8 @@ pub(crate) struct InspectArgs {
 /// The stretch of time a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct WindowArgs {
-    /// From this time on: 2026-11-16, 2026-11-16T08:00, with Z or +01:00, or 24h, 7d before the end
+    /// From this time on: 2026-11-16, 2026-11-16T08:00, with Z or +01:00, 2026-W46; or before the end: 24h, 7d, today,
+    /// yesterday
     #[arg(long, value_name = "TIME", conflicts_with_all = ["day", "week", "weeks"])]
     pub(crate) since: Option<String>,
     /// Up to this time, exclusive [default: after the last request]
@@ -196,9 +200,20 @@ pub(crate) struct AnswerArgs {
     /// How rows are written
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Output,
+    /// Draw the rows: a line over the times in the first column, else a bar for each row; or as is said
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "auto", conflicts_with = "output")]
+    pub(crate) chart: Option<ChartKind>,
     /// End a query that runs longer than this many seconds
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
+}
+
+/// The drawn forms of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChartKind {
+    Auto,
+    Line,
+    Bar,
 }
 
 /// The written forms of an answer.

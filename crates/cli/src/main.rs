@@ -12,6 +12,7 @@ mod logs;
 mod memory;
 mod out;
 mod plan;
+mod queries;
 mod relay;
 mod say;
 mod window;

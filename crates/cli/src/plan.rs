@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     /// Ranges that `Trust` can read.
     pub(crate) trust: Vec<String>,
     pub(crate) tz: chrono_tz::Tz,
+    /// A folder of named queries.
+    pub(crate) queries: Option<PathBuf>,
     pub(crate) log_set: Option<String>,
     pub(crate) secrets: Secrets,
     pub(crate) threads: usize,
@@ -82,6 +84,7 @@ impl Plan {
             port: shared.port,
             trust: shared.trust.clone(),
             tz,
+            queries: shared.queries.clone(),
             log_set: shared.log_set.clone(),
             secrets: if shared.keep_secrets {
                 Secrets::Keep

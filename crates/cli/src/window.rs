@@ -38,7 +38,7 @@ pub(crate) async fn settings(engine: &Engine, args: &WindowArgs, tz: Tz) -> Resu
 
 /// Whether the window is the same whatever the times of the data.
 fn is_fixed(args: &WindowArgs) -> bool {
-    let is_absolute = |text: &String| stretch(text).is_none();
+    let is_absolute = |text: &String| stretch(text).is_none() && days_back(text).is_none();
     args.day.is_some()
         || args.week.is_some()
         || (args.since.is_some() && args.until.as_ref().is_some_and(is_absolute))
@@ -67,6 +67,8 @@ fn window(args: &WindowArgs, tz: Tz, range: Option<(i64, i64)>) -> Result<(i64, 
         None => data_end,
     };
     let since = match &args.since {
+        // Yesterday is the same day whenever the window ends.
+        Some(text) if days_back(text).is_some() => point("--since", text, tz, data_end)?,
         Some(text) => point("--since", text, tz, until)?,
         None => {
             let weeks = args.weeks.unwrap_or(WEEKS_DEFAULT);
@@ -142,6 +144,14 @@ pub(crate) fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Ok(midnight(day, tz));
     }
+    if let Some(monday) = iso_week(text) {
+        return Ok(midnight(monday, tz));
+    }
+    if let Some(days) = days_back(text) {
+        let last = DateTime::from_timestamp_micros(end - 1).unwrap_or_default();
+        let day = last.with_timezone(&tz).date_naive() - Days::new(days);
+        return Ok(midnight(day, tz));
+    }
     for format in [
         "%Y-%m-%dT%H:%M:%S",
         "%Y-%m-%dT%H:%M",
@@ -159,8 +169,17 @@ pub(crate) fn point(option: &str, text: &str, tz: Tz, end: i64) -> Result<i64> {
         }
     }
     stretch(text).map(|stretch| end - stretch).ok_or_else(|| {
-        anyhow!("`{option}`: expected a time such as `2026-11-16`, `2026-11-16T08:00Z` or `24h`, found `{text}`")
+        anyhow!("`{option}`: expected a time such as `2026-11-16`, `2026-11-16T08:00Z`, `2026-W46`, `24h` or `yesterday`, found `{text}`")
     })
+}
+
+/// A day by its name, as days before the last one.
+fn days_back(text: &str) -> Option<u64> {
+    match text {
+        "today" => Some(0),
+        "yesterday" => Some(1),
+        _ => None,
+    }
 }
 
 /// `90m`, `24h`, `7d`, `5w` in microseconds.
@@ -216,6 +235,36 @@ mod tests {
             &args(),
             Tz::UTC,
             ("2026-10-12T00:00:00+00:00", "2026-11-15T12:01:00+00:00"),
+        );
+    }
+
+    #[test]
+    fn days_and_weeks_have_names() {
+        let since = |text: &str| WindowArgs {
+            since: Some(text.to_owned()),
+            ..args()
+        };
+        let end = "2026-11-15T12:01:00+00:00";
+        check(&since("today"), Tz::UTC, ("2026-11-15T00:00:00+00:00", end));
+        let berlin = "Europe/Berlin".parse().unwrap();
+        check(
+            &since("yesterday"),
+            berlin,
+            ("2026-11-13T23:00:00+00:00", end),
+        );
+        check(
+            &since("2026-W46"),
+            berlin,
+            ("2026-11-08T23:00:00+00:00", end),
+        );
+        let until = WindowArgs {
+            until: Some("today".to_owned()),
+            ..since("yesterday")
+        };
+        check(
+            &until,
+            Tz::UTC,
+            ("2026-11-14T00:00:00+00:00", "2026-11-15T00:00:00+00:00"),
         );
     }
 

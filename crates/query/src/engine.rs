@@ -169,7 +169,8 @@ impl Running {
     ///
     /// The query failed, or ran longer than it may.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
-        Ok(self.deadline.before(self.stream.try_next()).await??)
+        let next = self.deadline.before(self.stream.try_next()).await?;
+        next.map_err(Error::of_run)
     }
 
     /// Bytes of Parquet read so far.

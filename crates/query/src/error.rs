@@ -101,7 +101,7 @@ pub enum Error {
     #[error("expected a statement, found none")]
     NoStatement,
     /// There is more than one statement.
-    #[error("expected one statement, found several\nhint: run them one by one")]
+    #[error("expected one statement, found several\nhint: put a `;` between them")]
     SeveralStatements,
     /// The statement would change something.
     #[error(
@@ -146,6 +146,14 @@ pub enum Error {
     TimedOut {
         /// The bound.
         after: Duration,
+    },
+    /// The query needs more memory than it may have, and there is nothing more to be put on disk.
+    #[error(
+        "the query needs more memory than it may have: {message}\nhint: `--memory 4G` gives it more; fewer groups, a join on equal columns or a shorter time need less"
+    )]
+    OutOfMemory {
+        /// What was asked for by what, as DataFusion says it.
+        message: String,
     },
     /// The statement does not make sense, as DataFusion says it.
     #[error("{message}")]
@@ -194,6 +202,24 @@ fn in_table(table: Option<&String>) -> String {
 }
 
 impl Error {
+    /// There is no such query among those that are known.
+    pub fn unknown_query<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Self {
+        Self::UnknownQuery {
+            name: name.to_owned(),
+            near: nearest(name, known),
+        }
+    }
+
+    /// The error of a query that runs.
+    pub(crate) fn of_run(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(message) => Self::OutOfMemory {
+                message: message.clone(),
+            },
+            _ => Self::DataFusion(error),
+        }
+    }
+
     /// The error of a statement, with what was meant where that can be guessed.
     pub(crate) fn of_statement(error: DataFusionError, sql: &str, tables: &[&str]) -> Self {
         match error.find_root() {

@@ -54,10 +54,7 @@ pub fn named_query(name: &str) -> Result<&'static NamedQuery, Error> {
     QUERIES
         .iter()
         .find(|query| query.name == name)
-        .ok_or_else(|| Error::UnknownQuery {
-            name: name.to_owned(),
-            near: nearest(name, QUERIES.iter().map(|query| query.name.as_str())),
-        })
+        .ok_or_else(|| Error::unknown_query(name, QUERIES.iter().map(|query| query.name.as_str())))
 }
 
 /// What named queries are asked with.

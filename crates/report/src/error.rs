@@ -49,6 +49,16 @@ pub enum Error {
         /// Arrow's word.
         source: arrow::error::ArrowError,
     },
+    /// The answer is nothing to draw.
+    #[error(
+        "expected {expected}, found {found}\nhint: a chart has a name, a time or a number in its first column and a number in the next"
+    )]
+    NoChart {
+        /// What a chart needs.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
     /// The answer has a type that Parquet does not know, or could not be encoded.
     #[error("cannot write the answer as Parquet")]
     Parquet(#[source] parquet::errors::ParquetError),

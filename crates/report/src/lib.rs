@@ -18,6 +18,7 @@
 mod answer;
 mod cell;
 mod charts;
+mod drawing;
 mod error;
 mod grid;
 mod html;
@@ -34,6 +35,7 @@ mod timeline;
 mod words;
 
 pub use answer::{AnswerWriter, TableFormat, write_answer};
+pub use drawing::{Drawing, DrawingKind, DrawingOptions};
 pub use error::Error;
 pub use model::{
     Bot, Class, Client, Incident, IncidentKind, LineCounts, Minute, PathRow, Query, Report, Spike,

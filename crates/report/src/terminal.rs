@@ -5,8 +5,8 @@ use chrono::{Datelike, NaiveDate};
 use crate::grid::{Cell, Grid, Heading};
 use crate::model::{HUMAN, IncidentKind, Report, State, Traffic, Verdict, Week, length, ratio};
 use crate::text::{
-    Style, Tone, bytes, count, cut, escape_control, minutes, percent, percent_down, percent_target,
-    plural, width, wrap,
+    Style, Tone, bar, bytes, count, cut, escape_control, minutes, percent, percent_down,
+    percent_target, plural, width, wrap,
 };
 use crate::time::{self, week_name};
 use crate::timeline::{DayStrip, day_strips};
@@ -22,7 +22,7 @@ const ROWS_MAX: usize = 10;
 const DAYS_MAX: usize = 14;
 
 /// Columns of a bar that shows a share.
-const BAR_WIDTH: i64 = 20;
+const BAR_WIDTH: usize = 20;
 
 impl Report {
     /// The report as text; fits `style.width` columns, whatever the logs hold.
@@ -279,7 +279,7 @@ impl Page<'_> {
                 count(class.clients).into(),
                 count(class.bad).into(),
                 bytes(class.bytes).into(),
-                Cell::toned(bar(class.share), tone),
+                Cell::toned(bar(class.share, BAR_WIDTH), tone),
             ]);
         }
         out.push_str(&grid.draw(self.style));
@@ -354,7 +354,7 @@ impl Page<'_> {
                     },
                 ),
                 bytes(row.bytes).into(),
-                bar(ratio(row.requests, most)).into(),
+                bar(ratio(row.requests, most), BAR_WIDTH).into(),
                 if daily {
                     count(row.visitors).into()
                 } else {
@@ -396,7 +396,7 @@ impl Page<'_> {
                 count(row.requests).into(),
                 percent(row.share).into(),
                 bytes(row.bytes).into(),
-                Cell::toned(bar(row.share), tone),
+                Cell::toned(bar(row.share, BAR_WIDTH), tone),
             ]);
         }
         grid.draw(self.style)
@@ -577,18 +577,4 @@ fn missing() -> Cell {
 
 fn or_dash(value: Option<f64>, show: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| "–".to_owned(), show)
-}
-
-/// A share as a bar, a single stroke for the least of it.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "0 to 20 columns"
-)]
-fn bar(share: f64) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = (share.clamp(0.0, 1.0) * (BAR_WIDTH * 8) as f64).round() as usize;
-    let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
-    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }

@@ -132,6 +132,20 @@ pub(crate) fn wrap(text: &str, width_max: usize) -> Vec<String> {
     lines
 }
 
+/// A share of so many columns as a bar, a single stroke for the least of it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a share of at most 1 times a width"
+)]
+pub(crate) fn bar(share: f64, columns: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (share.clamp(0.0, 1.0) * (columns * 8) as f64).round() as usize;
+    let eighths = if share > 0.0 { eighths.max(1) } else { 0 };
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
 /// `48310` as `48,310`.
 pub(crate) fn count(number: i64) -> String {
     grouped(&number.to_string())

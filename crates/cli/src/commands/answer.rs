@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use floodmark_ingest::Tally;
-use floodmark_query::{Beyond, Engine, EngineOptions, RawLogs, Running};
-use floodmark_report::{AnswerWriter, ParquetWriter, TableFormat};
+use floodmark_query::{Beyond, Chart, Engine, EngineOptions, RawLogs, Running};
+use floodmark_report::{
+    AnswerWriter, Drawing, DrawingKind, DrawingOptions, ParquetWriter, TableFormat,
+};
 use floodmark_store::Lake;
 
-use crate::args::{AnswerArgs, Output};
+use crate::args::{AnswerArgs, ChartKind, Output};
 use crate::beyond::beyond;
 use crate::commands::temporary::TemporaryLake;
 use crate::logs::{Logs, Reads};
@@ -176,8 +178,46 @@ pub(crate) fn table_format(output: Output) -> Option<TableFormat> {
     })
 }
 
+/// What is drawn: as the command line says, else as the header of a named query does.
+fn drawing(kind: ChartKind, chart: Option<&Chart>) -> DrawingOptions {
+    // A strip shows words.
+    let chart = chart.filter(|chart| chart.kind != floodmark_query::ChartKind::Strip);
+    let of_header = chart.map(|chart| match chart.kind {
+        floodmark_query::ChartKind::Bar => DrawingKind::Bar,
+        _ => DrawingKind::Line,
+    });
+    DrawingOptions {
+        kind: match kind {
+            ChartKind::Auto => of_header,
+            ChartKind::Line => Some(DrawingKind::Line),
+            ChartKind::Bar => Some(DrawingKind::Bar),
+        },
+        x: chart.map(|chart| chart.x.clone()),
+        y: chart.map(|chart| chart.y.clone()),
+    }
+}
+
+async fn draw(plan: &Plan, running: &mut Running, options: &DrawingOptions) -> Result<u64> {
+    let mut drawing = Drawing::new(&running.schema, options, plan.tz, style())?;
+    let mut rows = 0;
+    while let Some(batch) = running.next().await? {
+        rows += batch.num_rows() as u64;
+        drawing.rows(&batch)?;
+    }
+    out::print(&drawing.draw())?;
+    Ok(rows)
+}
+
 /// Writes rows as they come; gives their number.
-pub(crate) async fn write(plan: &Plan, running: &mut Running, args: &AnswerArgs) -> Result<u64> {
+pub(crate) async fn write(
+    plan: &Plan,
+    running: &mut Running,
+    args: &AnswerArgs,
+    chart: Option<&Chart>,
+) -> Result<u64> {
+    if let Some(kind) = args.chart {
+        return draw(plan, running, &drawing(kind, chart)).await;
+    }
     let mut buffered = out::stdout();
     let Some(format) = table_format(args.output) else {
         return write_parquet(running).await;

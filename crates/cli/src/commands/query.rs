@@ -1,33 +1,39 @@
 //! `floodmark query`: the named queries.
 
 use anyhow::{Result, anyhow};
-use floodmark_query::{NamedQuery, named_queries, named_query};
+use floodmark_query::NamedQuery;
 
 use crate::args::QueryArgs;
 use crate::commands::answer::{Asked, Asks, write};
 use crate::plan::Plan;
+use crate::queries::Queries;
 use crate::{Outcome, out, window};
 
 pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
+    let queries = Queries::read(plan)?;
     let Some(name) = &args.name else {
-        out::print(&list())?;
+        out::print(&list(&queries))?;
         return Ok(Outcome::Done);
     };
-    named_query(name)?;
+    let query = queries.find(name)?;
     let asked = Asked::open(plan, &args.answer.from, Asks::Query, args.answer.timeout).await?;
-    let statement = statement(plan, args, &asked).await?;
+    let statement = statement(plan, args, query, &asked).await?;
     if args.sql {
         out::print(&format!("{statement}\n"))?;
         return Ok(Outcome::Done);
     }
     let mut running = asked.engine.start(&statement).await?;
-    let rows = write(plan, &mut running, &args.answer).await?;
+    let rows = write(plan, &mut running, &args.answer, query.chart.as_ref()).await?;
     Ok(asked.footer(plan, rows, running.bytes_scanned(), None))
 }
 
-/// The SQL of the query that is named, its parameters filled in.
-pub(super) async fn statement(plan: &Plan, args: &QueryArgs, asked: &Asked) -> Result<String> {
-    let query = named_query(args.name.as_deref().unwrap_or_default())?;
+/// The SQL of a query, its parameters filled in.
+pub(super) async fn statement(
+    plan: &Plan,
+    args: &QueryArgs,
+    query: &NamedQuery,
+    asked: &Asked,
+) -> Result<String> {
     let mut settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
     for param in &args.params {
         let (name, value) = param
@@ -41,16 +47,10 @@ pub(super) async fn statement(plan: &Plan, args: &QueryArgs, asked: &Asked) -> R
 }
 
 /// Every query with its question and its parameters.
-pub(super) fn list() -> String {
-    let width = named_queries()
-        .iter()
-        .map(|query| query.name.len())
-        .max()
-        .unwrap_or(0);
-    named_queries()
-        .iter()
-        .map(|query| one(query, width))
-        .collect()
+pub(super) fn list(queries: &Queries) -> String {
+    let width = queries.iter().map(|query| query.name.len()).max();
+    let width = width.unwrap_or(0);
+    queries.iter().map(|query| one(query, width)).collect()
 }
 
 fn one(query: &NamedQuery, width: usize) -> String {

@@ -69,7 +69,7 @@ async fn script(plan: &Plan, args: &SqlArgs, text: &str) -> Result<Outcome> {
 
 async fn answer(plan: &Plan, args: &SqlArgs, asked: &Asked, statement: &str) -> Result<Outcome> {
     let mut running = asked.engine.start(statement.trim()).await?;
-    let rows = write(plan, &mut running, &args.answer).await?;
+    let rows = write(plan, &mut running, &args.answer, None).await?;
     Ok(asked.footer(plan, rows, running.bytes_scanned(), None))
 }
 

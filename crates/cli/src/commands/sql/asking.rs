@@ -52,7 +52,7 @@ pub(super) async fn ask(
     let (columns, told_columns) = oneshot::channel();
     let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
     let of_task = Arc::clone(engine);
-    let task = tokio::spawn(async move { run(&of_task, &statement, columns, &sender).await });
+    let mut task = tokio::spawn(async move { run(&of_task, &statement, columns, &sender).await });
     let mut waiting = Waiting {
         engine,
         interrupted,
@@ -68,9 +68,11 @@ pub(super) async fn ask(
             let rows_of_terminal = rows_of_terminal.map_or(24, |(_, height)| height.0.into());
             let mut paged = Paged::new(rows_of_terminal);
             let shown = show(plan, columns, format, &mut paged, async || {
-                let Some(batch) = waiting.until(batches.recv()).await.ok_or(Interrupted)? else {
-                    ended = Some(began.elapsed());
-                    return Ok(None);
+                let Some(batch) = waiting.until(batches.recv()).await.ok_or(Stopped)? else {
+                    let result = (&mut task).await;
+                    let has_failed = !matches!(result, Ok(Ok(_)));
+                    ended = Some((began.elapsed(), result));
+                    return if has_failed { Err(Stopped) } else { Ok(None) };
                 };
                 // A pager may have the terminal from now on.
                 waiting.is_told = false;
@@ -83,25 +85,27 @@ pub(super) async fn ask(
         }
         None => Ok(()),
     };
-    let took = ended.unwrap_or_else(|| began.elapsed());
     drop((waiting, batches));
     match shown.map_err(anyhow::Error::from) {
         // The pager was left.
         Err(error) if !out::is_closed_pipe(&error) => return Err(error),
         _ => {}
     }
-    // Ctrl-C that came later was meant for the pager.
-    if interrupted.swap(false, Ordering::Relaxed) && ended.is_none() {
-        task.abort();
-        bail!(
-            "ended after {:.1} s and {}",
-            took.as_secs_f64(),
-            counted(rows, "row")
-        );
-    }
-    let bytes = task
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let was_interrupted = interrupted.swap(false, Ordering::Relaxed);
+    let (took, result) = match ended {
+        // Ctrl-C that came later was meant for the pager.
+        Some(ended) => ended,
+        None if was_interrupted => {
+            task.abort();
+            bail!(
+                "ended after {:.1} s and {}",
+                began.elapsed().as_secs_f64(),
+                counted(rows, "row")
+            );
+        }
+        None => (began.elapsed(), task.await),
+    };
+    let bytes = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     Ok(Answered { rows, bytes, took })
 }
 
@@ -111,22 +115,22 @@ async fn show(
     columns: &SchemaRef,
     format: TableFormat,
     paged: &mut Paged,
-    mut next: impl AsyncFnMut() -> Result<Option<RecordBatch>, Interrupted>,
+    mut next: impl AsyncFnMut() -> Result<Option<RecordBatch>, Stopped>,
 ) -> Result<(), floodmark_report::Error> {
     let mut writer = AnswerWriter::new(paged, columns, format, plan.tz, style())?;
     let mut is_empty = true;
     loop {
         match next().await {
             Ok(Some(batch)) => writer.rows(&batch)?,
-            Err(Interrupted) if is_empty => return Ok(()),
-            Ok(None) | Err(Interrupted) => return writer.end(),
+            Err(Stopped) if is_empty => return Ok(()),
+            Ok(None) | Err(Stopped) => return writer.end(),
         }
         is_empty = false;
     }
 }
 
-/// Ctrl-C came.
-struct Interrupted;
+/// No more rows come, and that is not all of them.
+struct Stopped;
 
 /// A person who waits for rows.
 struct Waiting<'a> {

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use floodmark_query::{
-    KEYWORDS, Vocabulary, Word, WordKind, functions, is_ended, named_queries, words,
-};
+use floodmark_query::{KEYWORDS, Vocabulary, Word, WordKind, functions, is_ended, words};
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
@@ -16,6 +14,8 @@ use super::command;
 /// What helps to type.
 pub(super) struct Editor {
     pub(super) vocabulary: Vocabulary,
+    /// Names of queries.
+    pub(super) queries: Vec<String>,
     pub(super) has_color: bool,
 }
 
@@ -158,8 +158,7 @@ impl Editor {
                 matching(names, typed).collect()
             }
             (Some(r"\query"), None) => {
-                let names = named_queries().iter().map(|query| query.name.as_str());
-                matching(names, typed).collect()
+                matching(self.queries.iter().map(String::as_str), typed).collect()
             }
             (Some(r"\o"), None) => {
                 let names = ["table", "record", "csv", "tsv", "json", "jsonl", "md"];
@@ -217,6 +216,7 @@ mod tests {
                 ],
                 functions: ["status_class", "sum"].map(str::to_owned).to_vec(),
             },
+            queries: ["errors", "error_spikes"].map(str::to_owned).to_vec(),
             has_color: true,
         }
     }
@@ -269,7 +269,7 @@ mod tests {
         check(r"\d|", &[r"\d", r"\df", r"\dq"]);
         check(r"\d re|", &[r"\d requests", r"\d rejects"]);
         check(r"\df ip_p|", &[r"\df ip_prefix"]);
-        check(r"\query error|", &[r"\query error_spikes"]);
+        check(r"\query error_|", &[r"\query error_spikes"]);
         check(r"\o js|", &[r"\o json", r"\o jsonl"]);
     }
 

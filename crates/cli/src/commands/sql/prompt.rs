@@ -22,6 +22,7 @@ use crate::args::{Output, QueryArgs, SqlArgs};
 use crate::commands::answer::{Asked, Asks, table_format};
 use crate::commands::query;
 use crate::plan::Plan;
+use crate::queries::Queries;
 use crate::say::{self, Level};
 use crate::{Outcome, explained, out};
 
@@ -80,8 +81,10 @@ impl Prompt {
             .history_ignore_space(true)
             .build();
         let mut line = rustyline::Editor::with_config(config)?;
+        let queries = Queries::read(plan)?;
         line.set_helper(Some(Editor {
             vocabulary: asked.engine.vocabulary().await?,
+            queries: queries.iter().map(|query| query.name.clone()).collect(),
             has_color,
         }));
         let history = history_file();
@@ -146,7 +149,7 @@ impl Prompt {
             }
             Command::Functions(None) => out::print(&command::list_of_functions())?,
             Command::Functions(Some(name)) => out::print(&command::function(&name)?)?,
-            Command::Queries => out::print(&query::list())?,
+            Command::Queries => out::print(&query::list(&Queries::read(&self.plan)?))?,
             Command::Query(args) => self.query(&args).await?,
             Command::Output(output) => self.output = output,
             Command::Expand => {
@@ -173,8 +176,10 @@ impl Prompt {
     }
 
     async fn query(&mut self, args: &QueryArgs) -> Result<()> {
+        let queries = Queries::read(&self.plan)?;
+        let query = queries.find(args.name.as_deref().unwrap_or_default())?;
         let asked = self.asked(Asks::Query).await?;
-        let statement = query::statement(&self.plan, args, &asked).await?;
+        let statement = query::statement(&self.plan, args, query, &asked).await?;
         if args.sql {
             return out::print(&format!("{statement}\n"));
         }
