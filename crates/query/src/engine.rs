@@ -22,6 +22,7 @@ use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
 use crate::beyond::{all_lines, all_minutes, all_sources};
+use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
@@ -499,6 +500,7 @@ fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();
     Ok(SessionContext::new_with_state(state))
 }

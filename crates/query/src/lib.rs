@@ -12,6 +12,7 @@ mod error;
 mod filter;
 mod functions;
 mod header;
+mod interruptible;
 mod named;
 mod raw;
 mod raw_minutes;

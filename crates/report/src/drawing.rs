@@ -237,25 +237,26 @@ impl Drawing {
         out
     }
 
-    /// The greatest value of each stretch; `None` where there is no row.
+    /// The greatest value of each stretch; `None` where there is no row. A row stands for what lies between it and the next one, where rows are
+    /// closest.
     fn columns(&self, count: usize) -> Vec<Option<f64>> {
-        let first = self
-            .points
-            .iter()
-            .map(|point| point.at)
-            .fold(f64::INFINITY, f64::min);
-        let last = self
-            .points
-            .iter()
-            .map(|point| point.at)
-            .fold(f64::NEG_INFINITY, f64::max);
+        let mut places: Vec<f64> = self.points.iter().map(|point| point.at).collect();
+        places.sort_by(f64::total_cmp);
+        let gaps = places.windows(2).map(|pair| pair[1] - pair[0]);
+        let step = gaps.filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min);
+        let step = if step.is_finite() { step } else { 1.0 };
+        let first = places.first().copied().unwrap_or_default();
+        let length = places.last().copied().unwrap_or_default() + step - first;
         let mut columns = vec![None; count];
         for point in &self.points {
             let Some(value) = point.value.filter(|value| value.is_finite()) else {
                 continue;
             };
-            let column = &mut columns[index(share(point.at - first, last - first), count)];
-            *column = Some(column.map_or(value, |before: f64| before.max(value)));
+            let start = scaled(share(point.at - first, length), count).min(count - 1);
+            let end = scaled(share(point.at + step - first, length), count).max(start + 1);
+            for column in &mut columns[start..end] {
+                *column = Some(column.map_or(value, |before: f64| before.max(value)));
+            }
         }
         columns
     }
@@ -277,11 +278,6 @@ fn share(value: f64, most: f64) -> f64 {
 )]
 fn scaled(share: f64, whole: usize) -> usize {
     (share * whole as f64).round() as usize
-}
-
-/// Which of so many stretches a share of the way lies in.
-fn index(share: f64, count: usize) -> usize {
-    scaled(share, count.saturating_sub(1))
 }
 
 /// How full a cell is, in eighths, `row` cells above the ground. What is not nothing shows.
