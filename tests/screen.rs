@@ -194,6 +194,20 @@ fn the_terminal_is_as_it_was_after_each_end() {
     }
 }
 
+/// As on NFS: the system tells of no write.
+#[test]
+fn without_notices_it_shows_the_same() {
+    let place = Place::new();
+    write(&place, 50, "/", 200, "192.0.2.1", PERSON);
+    let strace = "strace -qq -f -o trace --trace=inotify_init,inotify_init1 --inject=inotify_init,inotify_init1:error=EMFILE";
+    let terminal = Terminal::open(&place, (80, 24), &format!("{strace} {}; cat", follow("")));
+    terminal.wait_for("the screen", |shown| rows(shown, &PATHS).len() == 1);
+    write(&place, 5, "/login", 200, "192.0.2.1", PERSON);
+    terminal.wait_for("the new lines", |shown| rows(shown, &PATHS).len() == 2);
+    let trace = std::fs::read_to_string(place.path("trace")).unwrap();
+    assert!(trace.contains("(INJECTED)"), "{trace}");
+}
+
 #[test]
 fn without_colour_there_is_none_and_plain_prints_lines() {
     let place = Place::new();
