@@ -31,6 +31,7 @@ pub mod outcome;
 pub mod path;
 pub mod prefix;
 pub mod probe;
+pub mod quantile;
 pub mod row;
 pub mod scan;
 pub mod session;

@@ -9,6 +9,7 @@ macro_rules! files {
 }
 
 const FILES: &[&str] = files![
+    "approx_quantile",
     "binomial_tail",
     "bot",
     "class_decides",

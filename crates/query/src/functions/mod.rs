@@ -3,10 +3,11 @@
 //!
 //! Functions of one row come first. Functions over a series are window functions that see their whole partition, in its order:
 //! `crowd`, `error_spike`, `minute_state` and `session_step`. Aggregates merge what minutes hold: `histogram_merge`, `hll_merge` and
-//! `minute_tally`. A function of many values takes them in one `named_struct`, by name.
+//! `minute_tally`; `approx_quantile` is for many groups. A function of many values takes them in one `named_struct`, by name.
 
 use datafusion::prelude::SessionContext;
 
+mod approx_quantile;
 mod binomial_tail;
 mod bot;
 mod class_decides;
@@ -67,6 +68,7 @@ pub(crate) fn register(context: &SessionContext) {
         context.register_udf(function);
     }
     for function in [
+        approx_quantile::approx_quantile(),
         histogram::histogram_merge(),
         hll::hll_merge(),
         minute_tally::minute_tally(),
