@@ -24,6 +24,7 @@ use futures::TryStreamExt;
 use crate::Error;
 use crate::beyond::{all_lines, all_minutes, all_sources};
 use crate::functions;
+use crate::header::NamedQuery;
 use crate::named::{Settings, named_query};
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
@@ -349,15 +350,35 @@ impl Engine {
         })
     }
 
-    /// Runs a named query.
+    /// Runs a named query that ships with Floodmark.
     ///
     /// # Errors
     ///
     /// There is no such query or parameter, or it failed.
     pub async fn query(&self, name: &str, settings: &Settings) -> Result<Answer, Error> {
-        let statement = named_query(name)?.statement(settings)?;
+        self.ask(named_query(name)?, settings).await
+    }
+
+    /// Runs a named query, which may be one's own.
+    ///
+    /// # Errors
+    ///
+    /// No log has a variable that it needs, there is no such parameter, or it failed.
+    pub async fn ask(&self, query: &NamedQuery, settings: &Settings) -> Result<Answer, Error> {
+        let requests = self.context.table("requests").await?;
+        let is_lacking = |variable: &&String| {
+            let schema = requests.schema();
+            !schema.has_column_with_unqualified_name(variable.as_str())
+        };
+        if let Some(variable) = query.needs.iter().find(is_lacking) {
+            return Err(Error::NotLogged {
+                query: query.name.clone(),
+                variable: variable.clone(),
+            });
+        }
+        let statement = query.statement(settings)?;
         self.sql(&statement).await.map_err(|error| Error::InQuery {
-            query: name.to_owned(),
+            query: query.name.clone(),
             source: Box::new(error),
         })
     }
