@@ -25,6 +25,7 @@ mod json;
 mod markdown;
 mod model;
 mod page;
+mod panel;
 mod rows;
 mod terminal;
 mod text;
@@ -35,9 +36,10 @@ mod words;
 pub use answer::{AnswerWriter, TableFormat, write_answer};
 pub use error::Error;
 pub use model::{
-    Bot, Class, Client, Incident, IncidentKind, LineCounts, Minute, PathRow, Query, Report, Spike,
-    State, Status, Traffic, Verdict, Week,
+    Bot, Class, Incident, IncidentKind, LineCounts, Minute, Query, Report, Spike, State, Traffic,
+    Verdict, Week,
 };
+pub use panel::{Panel, Value};
 pub use rows::{Options, build};
 pub use text::{Style, escape_control};
 pub use time::TimeUs;

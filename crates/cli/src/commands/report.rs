@@ -26,6 +26,7 @@ pub(crate) async fn report(plan: &Plan, args: &ReportArgs) -> Result<Outcome> {
             blank: tally.blank,
         }),
         notes: Vec::new(),
+        own_queries: Vec::new(),
         version: env!("CARGO_PKG_VERSION"),
     };
     let report = build(&asked.engine, &options).await?;
