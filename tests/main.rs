@@ -15,6 +15,7 @@ mod logs;
 mod minutes;
 mod nginx_conf;
 mod queries;
+mod report;
 mod requests;
 #[cfg(feature = "s3")]
 mod s3;

@@ -185,6 +185,18 @@ pub(crate) struct ReportArgs {
     /// Write the report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Keep the report in this folder, as a page and as JSON named after its days, with an index of all that are there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: Option<PathBuf>,
+    /// Show the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Cut addresses to their networks and drop query strings
+    #[arg(long)]
+    pub(crate) share: bool,
+    /// Folder of queries of your own; those with `report:` are sections [default: $XDG_CONFIG_HOME/floodmark/queries]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) queries: Option<PathBuf>,
 }
 
 /// Where rows come from and how they are written.

@@ -4,6 +4,7 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
@@ -24,25 +25,30 @@ impl Report {
     ///
     /// The template fails, which is a mistake of ours.
     pub fn html(&self) -> Result<String, Error> {
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.set_syntax(
-            SyntaxConfig::builder()
-                .trim_blocks(true)
-                .lstrip_blocks(true)
-                .build()?,
-        );
-        let template = environment.template_from_named_str("report.html", TEMPLATE)?;
-        let own = |text: &str| minijinja::Value::from_safe_string(text.to_owned());
-        let hash = |text: &str| base64(&Sha256::digest(text));
-        Ok(template.render(context! {
-            page => Serde(Page::new(self)),
-            style => own(STYLE),
-            style_hash => hash(STYLE),
-            script => own(SCRIPT),
-            script_hash => hash(SCRIPT),
-        })?)
+        render("report.html", TEMPLATE, &Page::new(self))
     }
+}
+
+/// A page of a template, which finds its content in `page`.
+pub(crate) fn render(name: &str, template: &str, page: &impl Serialize) -> Result<String, Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    let template = environment.template_from_named_str(name, template)?;
+    let own = |text: &str| minijinja::Value::from_safe_string(text.to_owned());
+    let hash = |text: &str| base64(&Sha256::digest(text));
+    Ok(template.render(context! {
+        page => Serde(page),
+        style => own(STYLE),
+        style_hash => hash(STYLE),
+        script => own(SCRIPT),
+        script_hash => hash(SCRIPT),
+    })?)
 }
 
 /// Base64 with padding, as the policy writes a hash.

@@ -21,12 +21,14 @@ mod charts;
 mod error;
 mod grid;
 mod html;
+mod index;
 mod json;
 mod markdown;
 mod model;
 mod page;
 mod panel;
 mod rows;
+mod share;
 mod terminal;
 mod text;
 mod time;
@@ -35,6 +37,7 @@ mod words;
 
 pub use answer::{AnswerWriter, TableFormat, write_answer};
 pub use error::Error;
+pub use index::{PastReport, index_page};
 pub use model::{
     Bot, Class, Incident, IncidentKind, LineCounts, Minute, Query, Report, Spike, State, Traffic,
     Verdict, Week,

@@ -236,7 +236,7 @@ async fn panel(
         }
         Err(floodmark_query::Error::NotLogged { .. }) => {}
         Err(error) if origin == Origin::Own => {
-            panel.none = Some(error.to_string());
+            panel.none = Some(error.to_string().replace("\nhint: ", "; "));
             panel.failed = true;
         }
         Err(error) => return Err(failed(error)),
