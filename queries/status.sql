@@ -1,5 +1,6 @@
 -- title: Status codes
 -- question: What did we answer?
+-- report: Requests
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- chart: bar x=status y=requests

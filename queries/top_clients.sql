@@ -1,5 +1,6 @@
 -- title: Top clients
 -- question: Which addresses asked most, and who are they?
+-- report: Requests
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- param: top int = 20 (rows)

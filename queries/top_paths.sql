@@ -1,5 +1,6 @@
 -- title: Top paths
 -- question: What was asked for most, and how did it go?
+-- report: Requests
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- param: assets int = 0 (1: style sheets, scripts, images and fonts too)

@@ -170,6 +170,7 @@ fn an_empty_file_is_a_log_without_lines() {
         &["ingest", "access.log"],
         &["report", "access.log"],
         &["sql", "--from", "access.log", "select * from requests"],
+        &["sql", "select path from requests order by time limit 1"],
     ] {
         let run = place.floodmark(command);
         assert_eq!(run.code, 0, "{run:#?}");

@@ -18,6 +18,7 @@ mod minutes;
 mod nginx_conf;
 mod prompt;
 mod queries;
+mod report;
 mod requests;
 #[cfg(feature = "s3")]
 mod s3;

@@ -63,10 +63,14 @@ fn five_minutes() -> Log {
 }
 
 async fn answer(log: &Log, query: &str, settings: &Settings) -> Answer {
+    answer_in(TIMED, log, query, settings).await
+}
+
+async fn answer_in(format: &str, log: &Log, query: &str, settings: &Settings) -> Answer {
     let folder = tempfile::tempdir().unwrap();
     let file: &Path = &folder.path().join("access.log");
     std::fs::write(file, &log.0).unwrap();
-    engine(file, TIMED)
+    engine(file, format)
         .await
         .query(query, settings)
         .await
@@ -360,12 +364,414 @@ async fn top_clients_say_who_they_are() {
     .await;
 }
 
+/// A format with every variable that a named query needs.
+const FULL: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time "$upstream_status" $ssl_protocol $upstream_cache_status "$upstream_addr""#;
+
+/// A person, a crawler and a scanner on a Monday, and the same person a week before.
+fn two_mondays() -> Log {
+    let mut log = Log::default();
+    let mut ask = |time: &str,
+                   client: &str,
+                   request: &str,
+                   answer: &str,
+                   referer: &str,
+                   agent: &str,
+                   rest: &str| {
+        let user = if request.contains("/admin") {
+            "mira"
+        } else {
+            "-"
+        };
+        let (request, from) = (format!("{request} HTTP/2.0"), format!("{client} - {user}"));
+        writeln!(
+            log.0,
+            r#"{from} [{time} +0000] "{request}" {answer} "{referer}" "{agent}" {rest}"#
+        )
+        .unwrap();
+    };
+    let (one, two) = ("198.51.100.1:8080", "198.51.100.2:8080, 198.51.100.1:8080");
+    let old = format!(r#"0.100 "200" TLSv1.2 MISS "{one}""#);
+    let page = format!(r#"0.200 "200" TLSv1.3 MISS "{one}""#);
+    let slow = format!(r#"2.500 "502, 200" TLSv1.3 MISS "{two}""#);
+    let hit = r#"0.001 "-" TLSv1.3 HIT "-""#;
+    ask(
+        "02/Nov/2026:00:00:20",
+        "192.0.2.1",
+        "GET /shop/7",
+        "200 100",
+        "-",
+        FIREFOX,
+        &old,
+    );
+    ask(
+        "02/Nov/2026:00:00:40",
+        "192.0.2.1",
+        "GET /gone",
+        "404 10",
+        "-",
+        FIREFOX,
+        &old,
+    );
+    ask(
+        "09/Nov/2026:00:00:10",
+        "192.0.2.1",
+        "GET /shop/7",
+        "200 300",
+        "https://search.example/q",
+        FIREFOX,
+        &page,
+    );
+    ask(
+        "09/Nov/2026:00:00:11",
+        "192.0.2.1",
+        "GET /site.css",
+        "304 0",
+        "https://www.example.org/shop/7",
+        FIREFOX,
+        hit,
+    );
+    ask(
+        "09/Nov/2026:00:00:12",
+        "192.0.2.1",
+        "GET /site.css",
+        "200 900",
+        "-",
+        FIREFOX,
+        hit,
+    );
+    ask(
+        "09/Nov/2026:00:00:30",
+        "192.0.2.1",
+        "GET /shop/8",
+        "502 50",
+        "-",
+        FIREFOX,
+        &slow,
+    );
+    ask(
+        "09/Nov/2026:00:01:30",
+        "192.0.2.1",
+        "GET /old",
+        "404 10",
+        "https://search.example/q",
+        FIREFOX,
+        &page,
+    );
+    ask(
+        "09/Nov/2026:00:02:00",
+        "192.0.2.1",
+        "GET /admin",
+        "401 20",
+        "-",
+        FIREFOX,
+        &page,
+    );
+    ask(
+        "09/Nov/2026:00:02:10",
+        "203.0.113.5",
+        "GET /shop/7",
+        "200 300",
+        "-",
+        "Googlebot/2.1 (+http://www.google.com/bot.html)",
+        &old,
+    );
+    ask(
+        "09/Nov/2026:00:03:00",
+        "203.0.113.66",
+        "GET /.env",
+        "404 10",
+        "-",
+        SAFARI,
+        &old,
+    );
+    log.0.push_str("what nginx never wrote\n");
+    log
+}
+
+async fn check_panel(query: &str, expected: &[&str]) {
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    let found = shown(&answer_in(FULL, &two_mondays(), query, &settings).await);
+    assert_eq!(found, expected, "query `{query}`");
+}
+
+#[tokio::test]
+async fn servers_are_counted_with_their_errors() {
+    check_panel(
+        "servers",
+        &["server_name|requests|share|errors|bytes", "∅|8|1.0|1|1590"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn hours_are_those_of_people() {
+    check_panel("hours", &["weekday|hour|requests", "1|0|6"]).await;
+}
+
+#[tokio::test]
+async fn latency_over_time_is_by_the_hour_in_a_short_window() {
+    check_panel(
+        "latency_over_time",
+        &[
+            "start|requests|p50_s|p95_s|p99_s",
+            "2026-11-09T00:00:00Z|8|0.0998395|2.5067515|2.5067515",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn latency_is_by_path_template_without_assets() {
+    check_panel(
+        "latency",
+        &[
+            "path|requests|p50_s|p90_s|p99_s|max_s",
+            "/shop/{id}|3|0.2|2.04|2.454|2.5",
+            "/.env|1|0.1|0.1|0.1|0.1",
+            "/admin|1|0.2|0.2|0.2|0.2",
+            "/old|1|0.2|0.2|0.2|0.2",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn not_found_leaves_scanners_out() {
+    check_panel(
+        "not_found",
+        &[
+            "path|requests|clients|http_referer",
+            "/old|1|1|https://search.example/q",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn assets_cost_most_first() {
+    check_panel(
+        "assets",
+        &[
+            "path|requests|not_modified|errors|bytes",
+            "/site.css|2|1|0|900",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn referrers_are_sites() {
+    check_panel(
+        "referrers",
+        &[
+            "site|requests|people|path",
+            "search.example|2|2|/old",
+            "www.example.org|1|1|/site.css",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn agents_are_browsers_and_named_bots() {
+    check_panel(
+        "agents",
+        &[
+            "program|people|requests|share|bytes",
+            "Firefox|1|6|0.75|1280",
+            "Googlebot|0|1|0.125|300",
+            "Safari|0|1|0.125|10",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn systems_are_those_of_people() {
+    check_panel(
+        "systems",
+        &["system|people|requests|share", "Linux|1|6|1.0"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn protocols_stand_with_methods() {
+    check_panel(
+        "protocols",
+        &[
+            "request_method|server_protocol|requests|share|errors",
+            "GET|HTTP/2.0|8|1.0|1",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn tls_versions_are_counted() {
+    check_panel(
+        "tls",
+        &[
+            "ssl_protocol|requests|share|clients|people",
+            "TLSv1.3|6|0.75|1|6",
+            "TLSv1.2|2|0.25|2|0",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn cache_says_what_it_saved() {
+    check_panel(
+        "cache",
+        &[
+            "upstream_cache_status|requests|share|errors|bytes",
+            "MISS|6|0.75|1|690",
+            "HIT|2|0.25|0|900",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn upstreams_are_as_they_were_tried() {
+    check_panel(
+        "upstreams",
+        &[
+            "upstream_addr|requests|share|errors|p95_s",
+            "198.51.100.1:8080|5|0.625|0|0.2",
+            "-|2|0.25|0|0.001",
+            "198.51.100.2:8080, 198.51.100.1:8080|1|0.125|1|2.5",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn remote_users_who_were_denied_are_counted() {
+    check_panel(
+        "remote_users",
+        &[
+            "remote_user|requests|denied|clients|last",
+            "mira|1|1|1|2026-11-09T00:02:00Z",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn slowest_requests_come_first() {
+    check_panel(
+        "slowest",
+        &[
+            "time|path|status|took_s|client",
+            "2026-11-09T00:00:30Z|/shop/8|502|2.5|192.0.2.1",
+            "2026-11-09T00:00:10Z|/shop/7|200|0.2|192.0.2.1",
+            "2026-11-09T00:01:30Z|/old|404|0.2|192.0.2.1",
+            "2026-11-09T00:02:00Z|/admin|401|0.2|192.0.2.1",
+            "2026-11-09T00:02:10Z|/shop/7|200|0.1|203.0.113.5",
+            "2026-11-09T00:03:00Z|/.env|404|0.1|203.0.113.66",
+            "2026-11-09T00:00:11Z|/site.css|304|0.001|192.0.2.1",
+            "2026-11-09T00:00:12Z|/site.css|200|0.001|192.0.2.1",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn largest_answers_come_first() {
+    check_panel(
+        "largest",
+        &[
+            "time|path|status|bytes|client",
+            "2026-11-09T00:00:12Z|/site.css|200|900|192.0.2.1",
+            "2026-11-09T00:00:10Z|/shop/7|200|300|192.0.2.1",
+            "2026-11-09T00:02:10Z|/shop/7|200|300|203.0.113.5",
+            "2026-11-09T00:00:30Z|/shop/8|502|50|192.0.2.1",
+            "2026-11-09T00:02:00Z|/admin|401|20|192.0.2.1",
+            "2026-11-09T00:01:30Z|/old|404|10|192.0.2.1",
+            "2026-11-09T00:03:00Z|/.env|404|10|203.0.113.66",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn changes_compare_with_the_week_before() {
+    check_panel(
+        "changes",
+        &[
+            "measure|now|before|change_share",
+            "requests|8|2|3.0",
+            "requests by people|6|2|2.0",
+            "clients|3|1|2.0",
+            "errors|1|0|∅",
+            "answers 4xx|3|1|2.0",
+            "bytes|1590|110|13.454545454545455",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn changed_paths_come_by_how_much() {
+    check_panel(
+        "changed_paths",
+        &[
+            "path|now|before|change|errors|errors_before",
+            "/shop/{id}|3|1|2|1|0",
+            "/.env|1|0|1|0|0",
+            "/admin|1|0|1|0|0",
+            "/gone|0|1|-1|0|0",
+            "/old|1|0|1|0|0",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn sources_say_what_was_read() {
+    check_panel(
+        "sources",
+        &[
+            "source|requests|rejects|gaps|bytes|first|last",
+            "access.log/112acd46f0cf6c58/1|8|1|0|1676|2026-11-09T00:00:10Z|2026-11-09T00:03:00Z",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn rejects_come_with_their_first_line() {
+    check_panel(
+        "rejects",
+        &[
+            "reason|rejects|bytes|first|last|raw",
+            "missing_literal|1|23|2026-11-09T00:03:00Z|2026-11-09T00:03:00Z|what nginx never wrote",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_query_whose_variable_is_not_logged_says_so() {
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.log");
+    std::fs::write(&file, five_minutes().0).unwrap();
+    let error = engine(&file, TIMED).await.query("tls", &settings).await;
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "query `tls` needs `$ssl_protocol`, which no log has\nhint: add it to `log_format` in nginx.conf"
+    );
+}
+
 #[tokio::test]
 async fn every_query_answers_an_empty_window() {
     let settings = window("2026-12-01T00:00:00Z", "2026-12-01T00:05:00Z");
-    let log = five_minutes();
+    let log = two_mondays();
     for query in floodmark_query::named_queries() {
-        let rows = answer(&log, &query.name, &settings).await.rows();
+        let rows = answer_in(FULL, &log, &query.name, &settings).await.rows();
         let expected = match query.name.as_str() {
             "uptime" => 1,
             "minutes" => 5,

@@ -9,6 +9,8 @@ use crate::command::{Place, combined, end, signal};
 use crate::faults::{count, straced};
 
 const UNIT: &str = include_str!("../service/floodmark-tail.service");
+const REPORT: &str = include_str!("../service/floodmark-report.service");
+const TIMER: &str = include_str!("../service/floodmark-report.timer");
 /// Of ten, where 10 is a service that may do anything.
 const EXPOSURE_MAX: f64 = 1.0;
 
@@ -19,20 +21,20 @@ fn analyzed(place: &Place, arguments: &[&str]) -> String {
     end(analyze.args(arguments).spawn().unwrap()).done()
 }
 
-#[test]
-fn systemd_finds_nothing_wrong_with_the_unit_and_little_exposed() {
-    let place = Place::new();
+/// Asks systemd about a unit as it would be installed.
+#[track_caller]
+fn check(place: &Place, name: &str, unit: &str) {
     let installed = "/usr/local/bin/floodmark";
-    assert!(UNIT.contains(installed));
+    assert!(unit.contains(installed));
     place.write(
-        "floodmark-tail.service",
-        UNIT.replace(installed, env!("CARGO_BIN_EXE_floodmark")),
+        name,
+        unit.replace(installed, env!("CARGO_BIN_EXE_floodmark")),
     );
-    let unit = "./floodmark-tail.service";
+    let unit = format!("./{name}");
     let mut verify = place.program("systemd-analyze");
-    let run = end(verify.args(["verify", "--man=no", unit]).spawn().unwrap());
+    let run = end(verify.args(["verify", "--man=no", &unit]).spawn().unwrap());
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
-    let exposure = analyzed(&place, &["security", "--offline=true", "--no-pager", unit]);
+    let exposure = analyzed(place, &["security", "--offline=true", "--no-pager", &unit]);
     let level = exposure
         .lines()
         .last()
@@ -42,6 +44,61 @@ fn systemd_finds_nothing_wrong_with_the_unit_and_little_exposed() {
         level.is_some_and(|level| level < EXPOSURE_MAX),
         "{exposure}"
     );
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit_and_little_exposed() {
+    check(&Place::new(), "floodmark-tail.service", UNIT);
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_night_and_its_timer() {
+    let place = Place::new();
+    check(&place, "floodmark-report.service", REPORT);
+    place.write("floodmark-report.timer", TIMER);
+    let mut verify = place.program("systemd-analyze");
+    let arguments = ["verify", "--man=no", "./floodmark-report.timer"];
+    let run = end(verify.args(arguments).spawn().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+}
+
+/// What the night does, step by step, where there is a log to be found.
+#[test]
+fn a_night_may_be_run_again() {
+    let place = Place::new();
+    place.write("access.log", combined(0, 50));
+    place.write(
+        "nginx.conf",
+        "http { access_log access.log combined; server { listen 443 ssl; } }",
+    );
+    let night = || {
+        let steps = REPORT
+            .lines()
+            .filter_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/floodmark "));
+        let steps: Vec<&str> = steps.collect();
+        assert_eq!(steps.len(), 4);
+        for step in steps {
+            let step = step.replace("/var/lib/floodmark/reports", "reports");
+            let mut arguments: Vec<&str> = step.split(' ').collect();
+            arguments.extend([
+                "--lake",
+                "lake",
+                "--nginx-conf",
+                "nginx.conf",
+                "--nginx-prefix",
+                ".",
+            ]);
+            place.floodmark(&arguments).done();
+        }
+        let names = fs::read_dir(place.path("reports")).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        let bytes = |name| fs::read(place.path("reports").join(name)).unwrap();
+        names.iter().map(bytes).collect::<Vec<_>>()
+    };
+    let first = night();
+    assert_eq!(first.len(), 3);
+    assert!(night() == first);
 }
 
 /// The system calls of a filter, those of groups in it included.

@@ -74,7 +74,8 @@ pub(crate) struct Shared {
     /// Zone in which days and weeks begin and times are shown
     #[arg(long, global = true, value_name = "ZONE", default_value = "UTC")]
     pub(crate) tz: String,
-    /// Folder with named queries of your own, beside those in ~/.config/floodmark/queries
+    /// Folder with named queries of your own, beside those in ~/.config/floodmark/queries; in a report those with
+    /// `report:` are sections
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) queries: Option<PathBuf>,
     /// Name of the log set of files given by name [default: the file's name without its rotation suffix]
@@ -189,6 +190,15 @@ pub(crate) struct ReportArgs {
     /// Write the report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Keep the report in this folder, as a page and as JSON named after its days, with an index of all that are there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) into: Option<PathBuf>,
+    /// Show the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Cut addresses to their networks and drop query strings
+    #[arg(long)]
+    pub(crate) share: bool,
 }
 
 /// Where rows come from and how they are written.

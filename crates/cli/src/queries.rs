@@ -43,6 +43,11 @@ impl Queries {
         named_queries().iter().chain(&self.own)
     }
 
+    /// A team's own.
+    pub(crate) fn into_own(self) -> Vec<NamedQuery> {
+        self.own
+    }
+
     /// The query of that name.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
 use crate::beyond::{all_lines, all_minutes, all_sources};
+use crate::header::NamedQuery;
 use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
@@ -360,17 +361,50 @@ impl Engine {
         })
     }
 
-    /// Runs a named query.
+    /// Runs a named query that ships with Floodmark.
     ///
     /// # Errors
     ///
     /// There is no such query or parameter, or it failed.
     pub async fn query(&self, name: &str, settings: &Settings) -> Result<Answer, Error> {
-        let statement = named_query(name)?.statement(settings)?;
+        self.ask(named_query(name)?, settings).await
+    }
+
+    /// Runs a named query, which may be one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::statement`], or it failed.
+    pub async fn ask(&self, query: &NamedQuery, settings: &Settings) -> Result<Answer, Error> {
+        let statement = self.statement(query, settings).await?;
         self.sql(&statement).await.map_err(|error| Error::InQuery {
-            query: name.to_owned(),
+            query: query.name.clone(),
             source: Box::new(error),
         })
+    }
+
+    /// The SQL of a named query, if it can be asked here.
+    ///
+    /// # Errors
+    ///
+    /// No log has a variable that it needs, or there is no such parameter.
+    pub async fn statement(
+        &self,
+        query: &NamedQuery,
+        settings: &Settings,
+    ) -> Result<String, Error> {
+        let requests = self.context.table("requests").await?;
+        let is_lacking = |variable: &&String| {
+            let schema = requests.schema();
+            !schema.has_column_with_unqualified_name(variable.as_str())
+        };
+        if let Some(variable) = query.needs.iter().find(is_lacking) {
+            return Err(Error::NotLogged {
+                query: query.name.clone(),
+                variable: variable.clone(),
+            });
+        }
+        query.statement(settings)
     }
 
     /// Times of the first and the last request, microseconds since the epoch; `None` without requests.

@@ -51,6 +51,16 @@ pub enum Error {
         /// The name used.
         name: String,
     },
+    /// A named query is about a variable that no log has.
+    #[error(
+        "query `{query}` needs `${variable}`, which no log has\nhint: add it to `log_format` in nginx.conf"
+    )]
+    NotLogged {
+        /// The query.
+        query: String,
+        /// The variable, without `$`.
+        variable: String,
+    },
     /// A named query failed.
     #[error("query `{query}`: {source}")]
     InQuery {

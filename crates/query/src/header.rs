@@ -56,6 +56,17 @@ pub enum ChartKind {
     Bar,
     /// A strip of states over time.
     Strip,
+    /// A cell for each row: hours of the day in `x`, weekdays in `y`, as dark as `z` is high.
+    Heat,
+}
+
+impl ChartKind {
+    const NAMES: [(&'static str, Self); 4] = [
+        ("line", Self::Line),
+        ("bar", Self::Bar),
+        ("strip", Self::Strip),
+        ("heat", Self::Heat),
+    ];
 }
 
 /// The chart of a named query.
@@ -65,8 +76,10 @@ pub struct Chart {
     pub kind: ChartKind,
     /// The column along the chart.
     pub x: String,
-    /// The column drawn.
-    pub y: String,
+    /// The columns drawn: several lines share a chart.
+    pub y: Vec<String>,
+    /// The column that a cell's darkness stands for.
+    pub z: Option<String>,
 }
 
 /// One insight: a question, its parameters, its SQL.
@@ -84,6 +97,12 @@ pub struct NamedQuery {
     pub chart: Option<Chart>,
     /// When it is an alarm, as written.
     pub alert: Option<String>,
+    /// The section of the report that its rows stand in, if they do.
+    pub report: Option<String>,
+    /// Nginx's variables without which it has nothing to say, without `$`.
+    pub needs: Vec<String>,
+    /// What it means that there are no rows, if that says more than "none".
+    pub none: Option<String>,
     /// The SQL below the header.
     pub sql: String,
 }
@@ -124,6 +143,9 @@ impl NamedQuery {
             params: Vec::new(),
             chart: None,
             alert: None,
+            report: None,
+            needs: Vec::new(),
+            none: None,
             sql: String::new(),
         };
         let mut sql_at = 0;
@@ -146,6 +168,11 @@ impl NamedQuery {
                 "title" => query.title = value.to_owned(),
                 "question" => query.question = value.to_owned(),
                 "alert" => query.alert = Some(value.to_owned()),
+                "report" => query.report = Some(value.to_owned()),
+                "needs" => {
+                    query.needs = value.split_ascii_whitespace().map(str::to_owned).collect();
+                }
+                "none" => query.none = Some(value.to_owned()),
                 "param" => {
                     let expected = "`param: name type = default (unit and reason)`";
                     query
@@ -153,7 +180,8 @@ impl NamedQuery {
                         .push(param(value).ok_or_else(|| wrong(expected, value))?);
                 }
                 "chart" => {
-                    let expected = "`chart: line|bar|strip x=column y=column`";
+                    let expected =
+                        "`chart: line|bar|strip|heat x=column y=column[,column] [z=column]`";
                     query.chart = Some(chart(value).ok_or_else(|| wrong(expected, value))?);
                 }
                 _ => {}
@@ -205,18 +233,27 @@ fn param(text: &str) -> Option<Param> {
 
 fn chart(text: &str) -> Option<Chart> {
     let mut words = text.split_ascii_whitespace();
-    let kind = match words.next()? {
-        "line" => ChartKind::Line,
-        "bar" => ChartKind::Bar,
-        "strip" => ChartKind::Strip,
-        _ => return None,
-    };
-    let mut column = |axis: &str| Some(words.next()?.strip_prefix(axis)?.to_owned());
-    Some(Chart {
-        kind,
-        x: column("x=")?,
-        y: column("y=")?,
-    })
+    let kind = words.next()?;
+    let &(_, kind) = ChartKind::NAMES.iter().find(|(name, _)| *name == kind)?;
+    let x = words.next()?.strip_prefix("x=")?.to_owned();
+    let y = words.next()?.strip_prefix("y=")?;
+    let y = y.split(',').map(str::to_owned).collect();
+    let z = words.next().map(|word| word.strip_prefix("z="));
+    match (z, words.next()) {
+        (None, None) => Some(Chart {
+            kind,
+            x,
+            y,
+            z: None,
+        }),
+        (Some(Some(z)), None) => Some(Chart {
+            kind,
+            x,
+            y,
+            z: Some(z.to_owned()),
+        }),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -235,12 +272,16 @@ mod tests {
     fn a_whole_header_is_read() {
         let text = "-- title: Spikes\n-- question: When?\n-- Prose, which is skipped.\n\
                     -- param: since timestamp = report.since\n-- param: n int = 20 (requests per minute)\n\
-                    -- chart: line x=minute y=share\n-- alert: rows > 0 for 2m\nSELECT 1;\n";
+                    -- chart: line x=minute y=share,usual\n-- alert: rows > 0 for 2m\n\
+                    -- report: Errors\n-- needs: request_time host\n-- none: All is well.\nSELECT 1;\n";
         let query = NamedQuery::parse("spikes", text).unwrap();
         assert_eq!(query.sql, "SELECT 1");
         assert_eq!(query.params[1].note, "requests per minute");
-        assert_eq!(query.chart.unwrap().y, "share");
+        assert_eq!(query.chart.unwrap().y, ["share", "usual"]);
         assert_eq!(query.alert.unwrap(), "rows > 0 for 2m");
+        assert_eq!(query.report.unwrap(), "Errors");
+        assert_eq!(query.needs, ["request_time", "host"]);
+        assert_eq!(query.none.unwrap(), "All is well.");
     }
 
     #[test]
@@ -248,6 +289,10 @@ mod tests {
         check_error(
             "-- title: T\n-- param: n number = 2\nSELECT 1",
             "query `q`, line 2: expected `param: name type = default (unit and reason)`, found `n number = 2`",
+        );
+        check_error(
+            "-- title: T\n-- chart: heat x=hour y=weekday requests\nSELECT 1",
+            "query `q`, line 2: expected `chart: line|bar|strip|heat x=column y=column[,column] [z=column]`, found `heat x=hour y=weekday requests`",
         );
         check_error(
             "SELECT 1",

@@ -3,9 +3,11 @@
 //! Across, a position is a percentage, so a picture fits a phone and a wall; up, it is pixels, so text stays readable.
 
 use chrono_tz::Tz;
+use floodmark_query::ChartKind;
 use serde::Serialize;
 
 use crate::model::{IncidentKind, Report, State, Week};
+use crate::panel::{Panel, Unit, Value};
 use crate::text::{count, minutes as lasting, percent, percent_target};
 use crate::time::{DAY_US, HOUR_US, TimeUs, day_start, span};
 use crate::timeline::{DayStrip, day_strips, share, slot_name, slot_us, slots};
@@ -28,14 +30,28 @@ pub(crate) struct Chart {
     plot: String,
     shades: Vec<Shade>,
     bars: Vec<Bar>,
+    /// Drawn over the bars, which then only catch the pointer.
+    lines: Vec<Line>,
     levels: Vec<Level>,
     dates: Vec<Date>,
     /// Classes and names of what is drawn.
-    keys: Vec<(&'static str, &'static str)>,
+    keys: Vec<(&'static str, String)>,
 }
+
+/// A line over a plot that is [`LINE_WIDTH`] wide and as high as any.
+#[derive(Debug, Serialize)]
+struct Line {
+    class: &'static str,
+    points: String,
+}
+
+/// Units across a plot that lines are drawn in, whatever its width is.
+const LINE_WIDTH: f64 = 1000.0;
 
 #[derive(Debug, Serialize)]
 struct Shade {
+    /// The story that it links to.
+    story: String,
     x: String,
     width: String,
     class: &'static str,
@@ -179,21 +195,191 @@ pub(crate) fn errors(report: &Report) -> Option<Chart> {
     )
 }
 
+/// The name of an incident's story within the page.
+pub(crate) fn incident_id(index: usize) -> String {
+    format!("incident-{}", index + 1)
+}
+
+/// The lines of a panel over time: its column `x`, and a line for each column `y`.
+pub(crate) fn panel_lines(report: &Report, panel: &Panel) -> Option<Chart> {
+    const CLASSES: [&str; 4] = ["line-1", "line-2", "line-3", "line-4"];
+    let columns = panel.charted(ChartKind::Line)?;
+    let (&x, ys) = columns.split_first()?;
+    let ys = &ys[..ys.len().min(CLASSES.len())];
+    let unit = Unit::of(&panel.columns[*ys.first()?]);
+    let starts: Vec<TimeUs> = panel
+        .rows
+        .iter()
+        .map(|row| match row[x] {
+            Value::Time(time) => Some(time),
+            Value::Day(day) => Some(day_start(day, report.tz)),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    // A row lasts until the next; the last one as long as the one before it.
+    let last = match starts.as_slice() {
+        [.., before, last] => TimeUs(last.0 + (last.0 - before.0)),
+        _ => report.until,
+    };
+    let ends = starts.iter().skip(1).chain([&last]);
+    let rows = || panel.rows.iter().zip(starts.iter().zip(ends.clone()));
+    let bars = rows().map(|(row, (&start, &end))| {
+        let numbers = ys.iter().filter_map(|&y| row[y].number());
+        let facts = ys.iter().filter_map(|&y| {
+            let value = row[y].show(Unit::of(&panel.columns[y]), report.tz)?;
+            Some(format!("{} {value}", Panel::heading(&panel.columns[y])))
+        });
+        Column {
+            start,
+            end,
+            text: format!(
+                "{}: {}",
+                span(start, end, report.tz),
+                facts.collect::<Vec<_>>().join(", ")
+            ),
+            values: vec![(numbers.fold(0.0, f64::max), "hit")],
+        }
+    });
+    let bars: Vec<Column> = bars.collect();
+    let step = round_step(highest(&bars).max(f64::MIN_POSITIVE) / 3.0);
+    let top = highest_level(&bars, step);
+    let names = ys.iter().map(|&y| Panel::heading(&panel.columns[y]));
+    let keys = CLASSES.into_iter().zip(names);
+    let (title, least) = (panel.title.clone(), Some(f64::MIN_POSITIVE));
+    let mut drawn = chart(report, title, bars, least, keys.collect(), |value| {
+        unit.show(value)
+    })?;
+    let length = report.until.0 - report.since.0;
+    let lines = ys.iter().zip(CLASSES).map(|(&y, class)| {
+        let points = rows().filter_map(|(row, (start, end))| {
+            let middle = (start.0 + end.0) / 2 - report.since.0;
+            let across = share(middle, length).clamp(0.0, 1.0) * LINE_WIDTH;
+            let up = PLOT_PX - row[y].number()? / top * PLOT_PX;
+            Some(format!("{},{}", px(across), px(up)))
+        });
+        let points = points.collect::<Vec<_>>().join(" ");
+        Line { class, points }
+    });
+    drawn.lines = lines.collect();
+    Some(drawn)
+}
+
+/// The highest of some columns.
+fn highest(columns: &[Column]) -> f64 {
+    let heights = columns
+        .iter()
+        .map(|column| column.values.iter().map(|(value, _)| value).sum::<f64>());
+    heights.fold(0.0, f64::max)
+}
+
+/// Hours of the week, as dark as a number is high.
+#[derive(Debug, Serialize)]
+pub(crate) struct Heat {
+    days: Vec<HeatDay>,
+}
+
+#[derive(Debug, Serialize)]
+struct HeatDay {
+    name: &'static str,
+    text: String,
+    cells: Vec<Stretch>,
+}
+
+/// The picture of a panel whose columns are hours, weekdays (1 is Monday) and a number.
+pub(crate) fn panel_heat(report: &Report, panel: &Panel) -> Option<Heat> {
+    const CLASSES: [&str; 6] = ["heat-0", "heat-1", "heat-2", "heat-3", "heat-4", "heat-5"];
+    let week = hours_of_week(panel)?;
+    let column = panel.charted(ChartKind::Heat)?[2];
+    let unit = Unit::of(&panel.columns[column]);
+    let most = week.iter().flatten().copied().fold(0.0, f64::max);
+    let days = week.iter().zip(WEEKDAYS).map(|(hours, name)| {
+        let cells = hours.iter().zip(0_i32..).map(|(&number, hour)| Stretch {
+            x: across(f64::from(hour) / 24.0),
+            width: across(1.0 / 24.0),
+            class: CLASSES[darkness(number, most)],
+            text: format!("{name} {hour:02}:00: {}", unit.show(number)),
+        });
+        let sum: f64 = hours.iter().sum();
+        HeatDay {
+            name,
+            text: format!("{name}: {}", unit.show(sum)),
+            cells: cells.collect(),
+        }
+    });
+    (report.until > report.since && most > 0.0).then_some(Heat {
+        days: days.collect(),
+    })
+}
+
+/// Names of the days of the week, Monday first.
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// The numbers of such a panel by weekday and hour, 0 where there is no row.
+fn hours_of_week(panel: &Panel) -> Option<[[f64; 24]; 7]> {
+    let columns = panel.charted(ChartKind::Heat)?;
+    let &[x, y, z] = columns.as_slice() else {
+        return None;
+    };
+    let mut week = [[0.0; 24]; 7];
+    for row in &panel.rows {
+        if let (Value::Int(hour), Value::Int(weekday), Some(number)) =
+            (&row[x], &row[y], row[z].number())
+            && let (Ok(hour), Ok(weekday)) = (usize::try_from(*hour), usize::try_from(*weekday))
+            && let Some(cell) = weekday
+                .checked_sub(1)
+                .and_then(|weekday| week.get_mut(weekday)?.get_mut(hour))
+        {
+            *cell = number;
+        }
+    }
+    Some(week)
+}
+
+/// The same in characters: a line of hours, then one for each weekday.
+pub(crate) fn hours_in_text(panel: &Panel) -> Option<Vec<String>> {
+    const SHADES: [&str; 6] = ["·", "░", "░", "▒", "▓", "█"];
+    let week = hours_of_week(panel)?;
+    let most = week.iter().flatten().copied().fold(0.0, f64::max);
+    let shade = |&number: &f64| SHADES[darkness(number, most)];
+    let days = week.iter().zip(WEEKDAYS);
+    let days = days.map(|(hours, name)| {
+        let hours: String = hours.iter().map(shade).collect();
+        format!("{name} {hours}")
+    });
+    let hours = "    0     6     12    18".to_owned();
+    Some([hours].into_iter().chain(days).collect())
+}
+
+/// A number as one of six steps up to `most`; only nothing is the first.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 to 5"
+)]
+fn darkness(number: f64, most: f64) -> usize {
+    if most > 0.0 && number > 0.0 {
+        (number / most * 5.0).ceil().clamp(1.0, 5.0) as usize
+    } else {
+        0
+    }
+}
+
 fn chart(
     report: &Report,
     title: String,
     columns: Vec<Column>,
     top_min: Option<f64>,
-    mut keys: Vec<(&'static str, &'static str)>,
+    keys: Vec<(&'static str, impl Into<String>)>,
     level_text: impl Fn(f64) -> String,
 ) -> Option<Chart> {
     if report.until <= report.since || columns.is_empty() {
         return None;
     }
-    let highest = columns
-        .iter()
-        .map(|column| column.values.iter().map(|(value, _)| value).sum::<f64>());
-    let step = round_step(highest.fold(top_min.unwrap_or(1.0), f64::max) / 3.0);
+    let mut keys: Vec<(&'static str, String)> = keys
+        .into_iter()
+        .map(|(class, name)| (class, name.into()))
+        .collect();
+    let step = round_step(highest(&columns).max(top_min.unwrap_or(1.0)) / 3.0);
     let top = highest_level(&columns, step);
     let levels = (1..=5)
         .map(|level| f64::from(level) * step)
@@ -212,8 +398,9 @@ fn chart(
     let shades: Vec<Shade> = report
         .incidents
         .iter()
+        .enumerate()
         .take(SHADES_MAX)
-        .filter_map(|incident| {
+        .filter_map(|(index, incident)| {
             let (x, width) = place(report, incident.start, incident.end)?;
             let class = match incident.kind {
                 IncidentKind::Outage => "shade-outage",
@@ -227,6 +414,7 @@ fn chart(
                 lasting(incident.minutes)
             );
             Some(Shade {
+                story: incident_id(index),
                 x,
                 width,
                 class,
@@ -240,7 +428,7 @@ fn chart(
         ("shade-gap", "gap"),
     ] {
         if shades.iter().any(|shade| shade.class == class) {
-            keys.push((class, name));
+            keys.push((class, name.to_owned()));
         }
     }
     Some(Chart {
@@ -249,6 +437,7 @@ fn chart(
         plot: px(PLOT_PX),
         shades,
         bars,
+        lines: Vec::new(),
         levels,
         dates: dates(report),
         keys,
@@ -257,10 +446,7 @@ fn chart(
 
 /// The lowest multiple of `step` that no column exceeds.
 fn highest_level(columns: &[Column], step: f64) -> f64 {
-    let highest = columns
-        .iter()
-        .map(|column| column.values.iter().map(|(value, _)| value).sum::<f64>());
-    ((highest.fold(0.0, f64::max) / step).ceil() * step).max(step)
+    ((highest(columns) / step).ceil() * step).max(step)
 }
 
 /// 1, 2 or 5 times a power of ten: the least that is not below `step`.
@@ -536,6 +722,15 @@ mod tests {
             [0.34, 1.0, 3.0, 7.0, 1200.0].map(round_step),
             [0.5, 1.0, 5.0, 10.0, 2000.0]
         );
+    }
+
+    #[test]
+    fn only_nothing_has_no_colour() {
+        assert_eq!(
+            [0.0, 1.0, 20.0, 21.0, 100.0].map(|number| darkness(number, 100.0)),
+            [0, 1, 1, 2, 5]
+        );
+        assert_eq!(darkness(0.0, 0.0), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub enum Error {
     #[error("query `{query}` of the report failed")]
     Query {
         /// The named query.
-        query: &'static str,
+        query: String,
         /// What the engine said.
         source: floodmark_query::Error,
     },
@@ -18,7 +18,7 @@ pub enum Error {
     )]
     Column {
         /// The named query.
-        query: &'static str,
+        query: String,
         /// The column that the report reads.
         column: &'static str,
         /// The columns that were there, in backticks.
@@ -28,7 +28,7 @@ pub enum Error {
     #[error("query `{query}`: column `{column}`, row {row}: expected {expected}, found `{found}`")]
     Value {
         /// The named query.
-        query: &'static str,
+        query: String,
         /// The column that the report reads.
         column: &'static str,
         /// Row within its batch, from 1.

@@ -8,7 +8,7 @@ use crate::model::{Report, Verdict};
 use crate::text::is_hidden;
 
 /// Version of the JSON report's shape; a field that is renamed, removed or changes its meaning makes a new one.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'report> {

@@ -22,12 +22,15 @@ mod drawing;
 mod error;
 mod grid;
 mod html;
+mod index;
 mod json;
 mod markdown;
 mod model;
 mod page;
+mod panel;
 mod parquet;
 mod rows;
+mod share;
 mod terminal;
 mod text;
 mod time;
@@ -37,10 +40,12 @@ mod words;
 pub use answer::{AnswerWriter, TableFormat, write_answer};
 pub use drawing::{Drawing, DrawingKind, DrawingOptions};
 pub use error::Error;
+pub use index::{PastReport, index_page};
 pub use model::{
-    Bot, Class, Client, Incident, IncidentKind, LineCounts, Minute, PathRow, Query, Report, Spike,
-    State, Status, Traffic, Verdict, Week,
+    Bot, Class, Incident, IncidentKind, LineCounts, Minute, Query, Report, Spike, State, Traffic,
+    Verdict, Week,
 };
+pub use panel::{Panel, Value};
 pub use parquet::ParquetWriter;
 pub use rows::{Options, build};
 pub use text::{Style, escape_control};

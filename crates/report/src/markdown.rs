@@ -1,6 +1,8 @@
 //! The report for a chat or a pull request.
 
+use crate::charts::hours_in_text;
 use crate::model::{IncidentKind, Report};
+use crate::panel::{Panel, SMALL_PRINT, TRAFFIC, Unit};
 use crate::terminal::longest;
 use crate::text::{
     bytes, count, escape_control, minutes, percent, percent_down, percent_target, plural,
@@ -31,11 +33,14 @@ impl Report {
         self.incident_table(&mut out);
         self.spike_table(&mut out);
         self.bot_tables(&mut out);
-        self.traffic_tables(&mut out);
+        self.traffic_table(&mut out);
+        self.panels(|section| section != SMALL_PRINT, &mut out);
         out.push_str("### Small print\n\n");
         for (name, text) in self.small_print() {
             out.push_str(&format!("- {name}: {}\n", cell(&text)));
         }
+        out.push('\n');
+        self.panels(|section| section == SMALL_PRINT, &mut out);
         out
     }
 
@@ -134,7 +139,7 @@ impl Report {
         out.push_str(&more(self.bots.len(), ROWS_MAX, "other"));
     }
 
-    fn traffic_tables(&self, out: &mut String) {
+    fn traffic_table(&self, out: &mut String) {
         out.push_str("### Traffic\n\n");
         let mut table = Table::new(
             "day",
@@ -152,44 +157,49 @@ impl Report {
             ]);
         }
         out.push_str(&table.end());
-        let mut table = Table::new("status", "requests | share | bytes");
-        for row in self.statuses.iter().take(2 * ROWS_MAX) {
-            let status = row
-                .status
-                .map_or_else(|| "∅".to_owned(), |status| format!("{status:03}"));
-            table.row([
-                status,
-                count(row.requests),
-                percent(row.share),
-                bytes(row.bytes),
-            ]);
+    }
+
+    /// The panels of the sections, or those of the small print.
+    fn panels(&self, of: impl Fn(&str) -> bool, out: &mut String) {
+        let mut section = TRAFFIC;
+        for panel in self.panels.iter().filter(|panel| of(&panel.section)) {
+            if panel.section != section && panel.section != SMALL_PRINT {
+                out.push_str(&format!("### {}\n\n", cell(&panel.section)));
+            }
+            section = &panel.section;
+            out.push_str(&format!("**{}**", cell(&panel.title)));
+            match &panel.none {
+                Some(none) => out.push_str(&format!(": {}\n\n", cell(none))),
+                None => out.push_str(&format!("\n\n{}", self.panel_table(panel))),
+            }
         }
-        out.push_str(&table.end());
-        let mut table = Table::new("path", "requests | people | errors | bytes | p95");
-        for row in self.paths.iter().take(ROWS_MAX) {
-            table.row([
-                optional(row.path.as_deref()),
-                count(row.requests),
-                count(row.people),
-                count(row.errors),
-                bytes(row.bytes),
-                row.p95_s
-                    .map_or_else(|| "–".to_owned(), |seconds| format!("{seconds:.3} s")),
-            ]);
+    }
+
+    fn panel_table(&self, panel: &Panel) -> String {
+        if let Some(lines) = hours_in_text(panel) {
+            return format!("```\n{}\n```\n\n", lines.join("\n"));
         }
-        out.push_str(&table.end());
-        let mut table = Table::new("client | class | agent", "requests | errors | bytes");
-        for row in self.clients.iter().take(ROWS_MAX) {
-            table.row([
-                optional(row.client.as_deref()),
-                cell(&row.class),
-                optional(row.http_user_agent.as_deref()),
-                count(row.requests),
-                count(row.errors),
-                bytes(row.bytes),
-            ]);
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let columns = || panel.columns.iter().enumerate();
+        let mut out = line(
+            columns()
+                .map(|(_, name)| cell(&Panel::heading(name)))
+                .collect(),
+        );
+        let rule = |(index, _)| match panel.is_number(index) {
+            true => "---:".to_owned(),
+            false => "---".to_owned(),
+        };
+        out.push_str(&line(columns().map(rule).collect()));
+        for row in panel.rows.iter().take(ROWS_MAX) {
+            let cells = row
+                .iter()
+                .zip(&panel.columns)
+                .map(|(value, column)| optional(value.show(Unit::of(column), self.tz).as_deref()));
+            out.push_str(&line(cells.collect()));
         }
-        out.push_str(&table.end());
+        out.push('\n');
+        out + &more(panel.rows.len(), ROWS_MAX, "more row")
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
 
+use crate::panel::Panel;
 use crate::time::TimeUs;
 
 /// Results of the report's named queries over one window, and the settings that they were asked with.
@@ -40,12 +41,8 @@ pub struct Report {
     pub bots: Vec<Bot>,
     /// Requests by day, oldest first.
     pub traffic: Vec<Traffic>,
-    /// Requests by status.
-    pub statuses: Vec<Status>,
-    /// The paths asked for most.
-    pub paths: Vec<PathRow>,
-    /// The clients that asked most.
-    pub clients: Vec<Client>,
+    /// The rest, in the order of its sections.
+    pub panels: Vec<Panel>,
     /// Every minute of the window, oldest first; drawn as pictures, not serialized.
     #[serde(skip)]
     pub minutes: Vec<Minute>,
@@ -108,7 +105,7 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Query {
     /// Name of its file in `queries/`.
-    pub name: &'static str,
+    pub name: String,
     /// The statement, parameters filled in.
     pub sql: String,
 }
@@ -272,53 +269,6 @@ pub struct Traffic {
 
 fn day_name<S: Serializer>(day: &NaiveDate, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(day)
-}
-
-/// Requests by status.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Status {
-    /// Nginx's `$status`; `None` where the log has none.
-    pub status: Option<i64>,
-    /// Requests answered so.
-    pub requests: i64,
-    /// Their share of all requests.
-    pub share: f64,
-    /// Bytes sent with them.
-    pub bytes: i64,
-}
-
-/// Requests for a path.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PathRow {
-    /// The path; `None` for requests without one.
-    pub path: Option<String>,
-    /// Requests for it.
-    pub requests: i64,
-    /// Those by people.
-    pub people: i64,
-    /// Errors of the server.
-    pub errors: i64,
-    /// Bytes sent.
-    pub bytes: i64,
-    /// 95th percentile of `$request_time` in seconds; `None` where the log has no times.
-    pub p95_s: Option<f64>,
-}
-
-/// Requests of a client.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Client {
-    /// Its address; `None` where the log has none.
-    pub client: Option<String>,
-    /// Its class.
-    pub class: String,
-    /// Its requests.
-    pub requests: i64,
-    /// Errors of the server among them.
-    pub errors: i64,
-    /// Bytes sent to it.
-    pub bytes: i64,
-    /// An agent that it used; `None` if it sent none.
-    pub http_user_agent: Option<String>,
 }
 
 /// A minute and its judgment.

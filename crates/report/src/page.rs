@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
-use crate::charts::{self, Calendar, Chart, Gauge, across};
-use crate::model::{HUMAN, Report, Week, length};
+use floodmark_query::ChartKind;
+
+use crate::charts::{self, Calendar, Chart, Gauge, Heat, across, incident_id};
+use crate::model::{HUMAN, Incident, Report, Week, length};
+use crate::panel::{Panel, SMALL_PRINT, TRAFFIC, Unit, Value};
 use crate::terminal::longest;
 use crate::text::{
     bytes, count, escape_control, minutes, percent, percent_down, percent_target, plural,
@@ -13,6 +16,17 @@ use crate::words::evidence;
 
 /// Rows of each list; `floodmark query` has the rest.
 const ROWS_MAX: usize = 25;
+
+/// Rows of a panel, and of one whose rows are the points of a picture.
+const PANEL_ROWS_MAX: usize = 10;
+const POINTS_MAX: usize = 200;
+
+/// Sections that have a place of their own in the page, where panels stand at their end; other sections follow in the order of
+/// their first panels.
+const PLACED: &[&str] = &[TRAFFIC, SMALL_PRINT];
+
+/// Days among which a range may be chosen: ten years, 90 kB.
+const DAYS_MAX: usize = 3653;
 
 /// Incidents and spikes told.
 const STORIES_MAX: usize = 200;
@@ -24,6 +38,10 @@ const CARDS_MAX: usize = 6;
 pub(crate) struct Page {
     title: String,
     window: String,
+    since_ms: i64,
+    until_ms: i64,
+    /// The days of the window in its zone, each with its first moment: `2026-11-16:1794960000000 …`.
+    days: String,
     target: String,
     verdict: &'static str,
     symbol: &'static str,
@@ -42,17 +60,40 @@ pub(crate) struct Page {
     bots: Table,
     request_chart: Option<Chart>,
     traffic: Table,
-    statuses: Table,
-    paths: Table,
-    clients: Table,
+    placed: Vec<Section>,
+    sections: Vec<Section>,
     small_print: Vec<(&'static str, String)>,
     queries: Vec<Query>,
 }
 
 #[derive(Debug, Serialize)]
 struct Query {
-    name: &'static str,
+    name: String,
     sql: String,
+}
+
+/// Panels that stand together.
+#[derive(Debug, Serialize)]
+struct Section {
+    name: String,
+    id: String,
+    panels: Vec<Drawn>,
+}
+
+/// A panel as it is drawn.
+#[derive(Debug, Serialize)]
+struct Drawn {
+    query: String,
+    title: String,
+    question: String,
+    chart: Option<Chart>,
+    heat: Option<Heat>,
+    table: Table,
+    /// Why there is no table.
+    none: Option<String>,
+    failed: bool,
+    /// Whether it needs the whole width.
+    wide: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,6 +116,8 @@ struct Story {
     symbol: &'static str,
     name: String,
     when: String,
+    since_ms: i64,
+    until_ms: i64,
     lasted: String,
     facts: Vec<String>,
     evidence: String,
@@ -82,7 +125,7 @@ struct Story {
 
 #[derive(Debug, Serialize)]
 struct Table {
-    caption: &'static str,
+    caption: String,
     heads: Vec<Head>,
     rows: Vec<Vec<Cell>>,
     left: String,
@@ -90,7 +133,7 @@ struct Table {
 
 #[derive(Debug, Serialize)]
 struct Head {
-    text: &'static str,
+    text: String,
     class: &'static str,
 }
 
@@ -121,6 +164,9 @@ impl Page {
                 many => plural(length(many), "source"),
             },
             window: report.window(),
+            since_ms: report.since.0 / 1000,
+            until_ms: report.until.0 / 1000,
+            days: days(report),
             target: percent_target(report.target),
             verdict: verdict.name(),
             symbol: verdict.symbol(),
@@ -138,9 +184,8 @@ impl Page {
             bots: bots(report),
             request_chart: charts::requests(report),
             traffic: traffic(report),
-            statuses: statuses(report),
-            paths: paths(report),
-            clients: clients(report),
+            placed: sections(report, |name| PLACED.contains(&name)),
+            sections: sections(report, |name| !PLACED.contains(&name)),
             small_print: report
                 .small_print()
                 .into_iter()
@@ -150,12 +195,22 @@ impl Page {
                 .queries
                 .iter()
                 .map(|query| Query {
-                    name: query.name,
+                    name: query.name.clone(),
                     sql: visible_lines(&query.sql),
                 })
                 .collect(),
         }
     }
+}
+
+fn days(report: &Report) -> String {
+    let first = report.since.day(report.tz);
+    let days = first
+        .iter_days()
+        .map(|day| (day, time::day_start(day, report.tz)));
+    let days = days.take_while(|&(_, start)| start < report.until);
+    let days = days.map(|(day, start)| format!("{day}:{}", start.0 / 1000));
+    days.take(DAYS_MAX).collect::<Vec<_>>().join(" ")
 }
 
 /// A statement keeps its line feeds and tabs.
@@ -175,6 +230,10 @@ fn card(week: &Week, report: &Report) -> Card {
             count(bad),
             count(allowed)
         ));
+        facts.push(match allowed - bad {
+            left @ 0.. => format!("{} min of the budget left", count(left)),
+            over => format!("{} min over the budget", count(-over)),
+        });
     }
     if let (Some(lower), Some(upper)) = (week.lower, week.upper)
         && percent_down(lower) != percent_down(upper)
@@ -200,8 +259,9 @@ fn card(week: &Week, report: &Report) -> Card {
 }
 
 fn incidents(report: &Report) -> Vec<Story> {
-    let shown = longest(&report.incidents, STORIES_MAX, |incident| incident.minutes);
-    let stories = shown.into_iter().zip(1..).map(|(incident, number)| {
+    let numbered: Vec<(usize, &Incident)> = report.incidents.iter().enumerate().collect();
+    let shown = longest(&numbered, STORIES_MAX, |(_, incident)| incident.minutes);
+    let stories = shown.into_iter().map(|&(index, incident)| {
         let mut facts = Vec::new();
         if incident.requests > 0 {
             facts.push(format!(
@@ -211,11 +271,13 @@ fn incidents(report: &Report) -> Vec<Story> {
             ));
         }
         Story {
-            id: format!("incident-{number}"),
+            id: incident_id(index),
             class: incident.kind.name(),
             symbol: incident.kind.symbol(),
             name: incident.kind.name().to_owned(),
             when: time::span(incident.start, incident.end, report.tz),
+            since_ms: incident.start.0 / 1000,
+            until_ms: incident.end.0 / 1000,
             lasted: minutes(incident.minutes),
             facts,
             evidence: evidence(&incident.evidence).into_owned(),
@@ -259,6 +321,8 @@ fn spikes(report: &Report) -> Vec<Story> {
             symbol: "▲",
             name: escape_control(&spike.place()).into_owned(),
             when: time::span(spike.start, spike.end, report.tz),
+            since_ms: spike.start.0 / 1000,
+            until_ms: spike.end.0 / 1000,
             lasted: minutes((spike.end.0 - spike.start.0) / time::MINUTE_US),
             facts,
             evidence,
@@ -269,24 +333,27 @@ fn spikes(report: &Report) -> Vec<Story> {
 
 impl Table {
     /// Headings: one that starts with `#` is of numbers, with `~` of long text.
-    fn new(caption: &'static str, heads: &[&'static str]) -> Self {
-        let heads = heads.iter().map(|&text| match text.split_at_checked(1) {
-            Some(("#", text)) => Head { text, class: "num" },
-            Some(("~", text)) => Head {
-                text,
-                class: "long",
-            },
-            _ => Head { text, class: "" },
+    fn new(caption: &str, heads: &[&'static str]) -> Self {
+        let heads = heads.iter().map(|&text| {
+            let (text, class) = match text.split_at_checked(1) {
+                Some(("#", text)) => (text, "num"),
+                Some(("~", text)) => (text, "long"),
+                _ => (text, ""),
+            };
+            Head {
+                text: text.to_owned(),
+                class,
+            }
         });
         Self {
-            caption,
+            caption: caption.to_owned(),
             heads: heads.collect(),
             rows: Vec::new(),
             left: String::new(),
         }
     }
 
-    fn row<const COLUMNS: usize>(&mut self, cells: [Cell; COLUMNS]) {
+    fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         let cells = cells.into_iter().zip(&self.heads).map(|(cell, head)| {
             let class = if cell.class.is_empty() {
                 head.class
@@ -484,70 +551,109 @@ fn traffic(report: &Report) -> Table {
     table
 }
 
-fn statuses(report: &Report) -> Table {
-    let mut table = Table::new(
-        "Requests by status",
-        &["status", "#requests", "#share", "", "#bytes"],
-    );
-    for row in report.statuses.iter().take(ROWS_MAX) {
-        let status = row
-            .status
-            .map_or_else(|| "∅".to_owned(), |status| format!("{status:03}"));
-        let class = if row.status >= Some(500) { "bad" } else { "" };
-        table.row([
-            Cell {
-                text: status,
-                class,
-                bar: None,
-            },
-            count(row.requests).into(),
-            percent(row.share).into(),
-            bar(row.share),
-            bytes(row.bytes).into(),
-        ]);
+/// The sections whose names are wanted, each with its panels.
+fn sections(report: &Report, is_wanted: impl Fn(&str) -> bool) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    let wanted = report.panels.iter();
+    for panel in wanted.filter(|panel| is_wanted(&panel.section)) {
+        let name = escape_control(&panel.section);
+        let at = sections.iter().position(|section| section.name == name);
+        let at = at.unwrap_or_else(|| {
+            sections.push(Section {
+                id: name.to_lowercase().replace(' ', "-"),
+                name: name.into_owned(),
+                panels: Vec::new(),
+            });
+            sections.len() - 1
+        });
+        sections[at].panels.push(drawn(panel, report));
     }
-    table.left(report.statuses.len())
+    sections
 }
 
-fn paths(report: &Report) -> Table {
-    let mut table = Table::new(
-        "The paths asked for most",
-        &["~path", "#requests", "#people", "#errors", "#bytes", "#p95"],
+fn drawn(panel: &Panel, report: &Report) -> Drawn {
+    let (chart, heat) = (
+        charts::panel_lines(report, panel),
+        charts::panel_heat(report, panel),
     );
-    for row in report.paths.iter().take(ROWS_MAX) {
-        table.row([
-            optional(row.path.as_deref()),
-            count(row.requests).into(),
-            count(row.people).into(),
-            errors(row.errors),
-            bytes(row.bytes).into(),
-            dash(row.p95_s, |seconds| format!("{seconds:.3} s")),
-        ]);
+    let is_picture = chart.is_some() || heat.is_some();
+    let rows_max = if is_picture {
+        POINTS_MAX
+    } else {
+        PANEL_ROWS_MAX
+    };
+    let table = panel_table(panel, report, rows_max);
+    let texts = table.heads.iter().filter(|head| head.class == "long");
+    let wide = is_picture || table.heads.len() > 6 || texts.count() > 1;
+    let escaped = |text: &String| escape_control(text).into_owned();
+    Drawn {
+        query: panel.name.clone(),
+        title: escaped(&panel.title),
+        question: escaped(&panel.question),
+        chart,
+        heat,
+        table,
+        none: panel.none.as_ref().map(escaped),
+        failed: panel.failed,
+        wide,
     }
-    table.left(report.paths.len())
 }
 
-fn clients(report: &Report) -> Table {
-    let mut table = Table::new(
-        "The clients that asked most",
-        &[
-            "client",
-            "class",
-            "#requests",
-            "#errors",
-            "#bytes",
-            "~agent",
-        ],
-    );
-    for row in report.clients.iter().take(ROWS_MAX) {
-        table.row([
-            optional(row.client.as_deref()),
-            text(&row.class),
-            count(row.requests).into(),
-            errors(row.errors),
-            bytes(row.bytes).into(),
-            optional(row.http_user_agent.as_deref()),
-        ]);
+/// The rows of a panel; beside the numbers that its header draws as bars, their bars.
+fn panel_table(panel: &Panel, report: &Report, rows_max: usize) -> Table {
+    let bars = panel.charted(ChartKind::Bar);
+    let barred = bars.and_then(|columns| columns.get(1).copied());
+    let mut table = Table::new(&escape_control(&panel.title), &[]);
+    for (index, column) in panel.columns.iter().enumerate() {
+        let is_long =
+            |row: &Vec<Value>| matches!(&row[index], Value::Text(text) if text.len() > LONG);
+        let class = match () {
+            () if panel.is_number(index) => "num",
+            () if panel.rows.iter().any(is_long) => "long",
+            () => "",
+        };
+        table.heads.push(Head {
+            text: escape_control(&Panel::heading(column)).into_owned(),
+            class,
+        });
+        if barred == Some(index) {
+            table.heads.push(Head {
+                text: String::new(),
+                class: "chart",
+            });
+        }
     }
-    table.left(report.clients.len())
+    let numbers = |index: usize| panel.rows.iter().filter_map(move |row| row[index].number());
+    let most = barred.map_or(0.0, |index| numbers(index).fold(0.0, f64::max));
+    for row in panel.rows.iter().take(rows_max) {
+        let mut cells = Vec::new();
+        for (index, (value, column)) in row.iter().zip(&panel.columns).enumerate() {
+            cells.push(panel_cell(value, Unit::of(column), report));
+            if barred == Some(index) {
+                cells.push(bar(value.number().map_or(0.0, |number| number / most)));
+            }
+        }
+        table.row(cells);
+    }
+    table.left(panel.rows.len())
+}
+
+/// Text of more bytes may be broken into lines.
+const LONG: usize = 28;
+
+fn panel_cell(value: &Value, unit: Unit, report: &Report) -> Cell {
+    let shown = value.show(unit, report.tz);
+    let cell = optional(shown.as_deref());
+    let number = value.number().unwrap_or_default();
+    match unit {
+        Unit::Bad if number > 0.0 => Cell {
+            class: "num bad",
+            ..cell
+        },
+        Unit::Status if number >= 500.0 => Cell {
+            class: "bad",
+            ..cell
+        },
+        _ => cell,
+    }
 }

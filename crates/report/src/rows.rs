@@ -7,16 +7,17 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimeUnit};
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
-use floodmark_query::{Answer, Engine, Settings};
+use floodmark_query::{Answer, Engine, NamedQuery, Settings, named_queries};
 
 use crate::error::Error;
 use crate::model::{
-    Bot, Class, Client, Incident, IncidentKind, LineCounts, Minute, PathRow, Query, Report, Spike,
-    State, Status, Traffic, Verdict, Week,
+    Bot, Class, Incident, IncidentKind, LineCounts, Minute, Query, Report, Spike, State, Traffic,
+    Verdict, Week,
 };
+use crate::panel::{Panel, Value};
 use crate::time::TimeUs;
 
-/// Rows kept of a list that grows with the number of clients or paths: ten times what a page shows, and at most some 200 kB.
+/// Rows kept of a list that grows with the number of clients or paths: far more than a page shows, and at most some 200 kB.
 const LISTED_MAX: usize = 1000;
 
 /// What a report is about, beside the rows that the engine has.
@@ -30,6 +31,8 @@ pub struct Options {
     pub lines: Option<LineCounts>,
     /// Remarks on the data to be shown in the small print.
     pub notes: Vec<String>,
+    /// Queries of one's own; those whose header has `report:` take part.
+    pub own_queries: Vec<NamedQuery>,
     /// Version of Floodmark.
     pub version: &'static str,
 }
@@ -38,7 +41,8 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// A query that fails, or whose columns or values are not those that the report reads.
+/// A query of Floodmark's that fails, or whose columns or values are not those that the report reads. One's own that fails is a
+/// panel that says so, so that there is a report in the morning.
 pub async fn build(engine: &Engine, options: &Options) -> Result<Report, Error> {
     let settings = &options.settings;
     let mut queries = Vec::new();
@@ -46,9 +50,12 @@ pub async fn build(engine: &Engine, options: &Options) -> Result<Report, Error> 
         let answer = engine
             .query(query, settings)
             .await
-            .map_err(|source| Error::Query { query, source })?;
+            .map_err(|source| Error::Query {
+                query: query.to_owned(),
+                source,
+            })?;
         queries.push(Query {
-            name: query,
+            name: query.to_owned(),
             sql: answer.sql.clone(),
         });
         Ok::<Answer, Error>(answer)
@@ -67,14 +74,22 @@ pub async fn build(engine: &Engine, options: &Options) -> Result<Report, Error> 
     let traffic = read(&ask("traffic").await?, "traffic", usize::MAX, |row| {
         day(row, settings.tz)
     })?;
-    let statuses = read(&ask("status").await?, "status", LISTED_MAX, status)?;
-    let paths = read(&ask("top_paths").await?, "top_paths", LISTED_MAX, path)?;
-    let clients = read(
-        &ask("top_clients").await?,
-        "top_clients",
-        LISTED_MAX,
-        client,
-    )?;
+    let mut panels = Vec::new();
+    for (query, origin) in named_queries()
+        .iter()
+        .map(|query| (query, Origin::Shipped))
+        .chain(options.own_queries.iter().map(|query| (query, Origin::Own)))
+    {
+        let Some(section) = &query.report else {
+            continue;
+        };
+        let (panel, sql) = panel(engine, query, section, settings, origin).await?;
+        queries.push(Query {
+            name: query.name.clone(),
+            sql,
+        });
+        panels.push(panel);
+    }
     Ok(Report {
         version: options.version.to_owned(),
         since: TimeUs(settings.since_us),
@@ -90,9 +105,7 @@ pub async fn build(engine: &Engine, options: &Options) -> Result<Report, Error> 
         classes,
         bots,
         traffic,
-        statuses,
-        paths,
-        clients,
+        panels,
         minutes,
         queries,
     })
@@ -195,41 +208,64 @@ fn day(row: &Row<'_>, tz: Tz) -> Result<Traffic, Error> {
     })
 }
 
-fn status(row: &Row<'_>) -> Result<Status, Error> {
-    Ok(Status {
-        status: row.int_or_null("status")?,
-        requests: row.int("requests")?,
-        share: row.float("share")?,
-        bytes: row.sum("bytes")?,
-    })
+/// Whose query it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Shipped,
+    Own,
 }
 
-fn path(row: &Row<'_>) -> Result<PathRow, Error> {
-    Ok(PathRow {
-        path: row.text_or_null("path")?,
-        requests: row.int("requests")?,
-        people: row.int("people")?,
-        errors: row.sum("errors")?,
-        bytes: row.sum("bytes")?,
-        p95_s: row.float_or_null("p95_s")?,
-    })
+/// The panel of a query, and its statement.
+async fn panel(
+    engine: &Engine,
+    query: &NamedQuery,
+    section: &str,
+    settings: &Settings,
+    origin: Origin,
+) -> Result<(Panel, String), Error> {
+    let mut panel = Panel::new(query, section);
+    let failed = |source| Error::Query {
+        query: query.name.clone(),
+        source,
+    };
+    match engine.ask(query, settings).await {
+        Ok(answer) => {
+            let fields = answer.schema.fields().iter();
+            panel.columns = fields.map(|field| field.name().clone()).collect();
+            panel.rows = read(&answer, &query.name, LISTED_MAX, |row| Ok(row.values()))?;
+        }
+        Err(floodmark_query::Error::NotLogged { .. }) => {}
+        Err(error) if origin == Origin::Own => {
+            panel.none = Some(error.to_string().replace("\nhint: ", "; "));
+            panel.failed = true;
+        }
+        Err(error) => return Err(failed(error)),
+    }
+    if panel.rows.is_empty() && !panel.failed {
+        panel.none = Some(nothing(query));
+    }
+    let statement = query
+        .statement(settings)
+        .unwrap_or_else(|_| query.sql.clone());
+    Ok((panel, statement))
 }
 
-fn client(row: &Row<'_>) -> Result<Client, Error> {
-    Ok(Client {
-        client: row.text_or_null("client")?,
-        class: row.text_or_null("class")?.unwrap_or_default(),
-        requests: row.int("requests")?,
-        errors: row.sum("errors")?,
-        bytes: row.sum("bytes")?,
-        http_user_agent: row.text_or_null("http_user_agent")?,
-    })
+/// Why a query has no rows, and what to do so that it has.
+fn nothing(query: &NamedQuery) -> String {
+    let variables = query.needs.iter().map(|variable| format!("`${variable}`"));
+    match (variables.collect::<Vec<_>>().join(" and "), &query.none) {
+        (_, Some(none)) => none.clone(),
+        (variables, None) if variables.is_empty() => "None.".to_owned(),
+        (variables, None) => format!(
+            "No request of this window has {variables}: add it to `log_format` in nginx.conf."
+        ),
+    }
 }
 
 /// At most `rows_max` rows of an answer.
 fn read<T>(
     answer: &Answer,
-    query: &'static str,
+    query: &str,
     rows_max: usize,
     from_row: impl Fn(&Row<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
@@ -251,7 +287,7 @@ fn read<T>(
 
 /// A batch with its columns cast, once, to the few types that rows are read from.
 struct Batch {
-    query: &'static str,
+    query: String,
     rows: usize,
     columns: Vec<(String, Column)>,
 }
@@ -267,7 +303,7 @@ enum Column {
 }
 
 impl Batch {
-    fn new(query: &'static str, batch: &RecordBatch) -> Result<Self, Error> {
+    fn new(query: &str, batch: &RecordBatch) -> Result<Self, Error> {
         let schema = batch.schema();
         let columns = schema
             .fields()
@@ -310,7 +346,7 @@ impl Batch {
                 Ok((field.name().clone(), column))
             });
         Ok(Self {
-            query,
+            query: query.to_owned(),
             rows: batch.num_rows(),
             columns: columns.collect::<Result<_, Error>>()?,
         })
@@ -335,12 +371,20 @@ impl Row<'_> {
                     .map(|(column, _)| format!("`{column}`"))
                     .collect();
                 Err(Error::Column {
-                    query: self.batch.query,
+                    query: self.batch.query.clone(),
                     column: name,
                     found: found.join(", "),
                 })
             }
         }
+    }
+
+    /// The values of all columns.
+    fn values(&self) -> Vec<Value> {
+        let columns = self.batch.columns.iter();
+        columns
+            .map(|(_, column)| column.value(self.index))
+            .collect()
     }
 
     fn wrong(
@@ -350,7 +394,7 @@ impl Row<'_> {
         found: impl Into<String>,
     ) -> Error {
         Error::Value {
-            query: self.batch.query,
+            query: self.batch.query.clone(),
             column,
             row: self.index + 1,
             expected,
@@ -462,19 +506,38 @@ impl Row<'_> {
     fn day(&self, name: &'static str, tz: Tz) -> Result<NaiveDate, Error> {
         match self.column(name)? {
             Column::Day(array) if array.is_valid(self.index) => {
-                let seconds = i64::from(array.value(self.index)) * 86_400;
-                self.need(
-                    name,
-                    "a day",
-                    DateTime::from_timestamp(seconds, 0).map(|time| time.date_naive()),
-                )
+                self.need(name, "a day", day_of(array.value(self.index)))
             }
             _ => self.time(name).map(|time| time.day(tz)),
         }
     }
 }
 
+/// A day by its number, 1970-01-01 being 0.
+fn day_of(number: i32) -> Option<NaiveDate> {
+    let time = DateTime::from_timestamp(i64::from(number) * 86_400, 0)?;
+    Some(time.date_naive())
+}
+
 impl Column {
+    fn value(&self, index: usize) -> Value {
+        match self {
+            Self::Text(array) if array.is_valid(index) => {
+                Value::Text(array.value(index).to_owned())
+            }
+            Self::Int(array) if array.is_valid(index) => Value::Int(array.value(index)),
+            Self::Float(array) if array.is_valid(index) && array.value(index).is_finite() => {
+                Value::Float(array.value(index))
+            }
+            Self::Flag(array) if array.is_valid(index) => Value::Flag(array.value(index)),
+            Self::Time(array) if array.is_valid(index) => Value::Time(TimeUs(array.value(index))),
+            Self::Day(array) if array.is_valid(index) => {
+                day_of(array.value(index)).map_or(Value::Null, Value::Day)
+            }
+            _ => Value::Null,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -508,9 +571,11 @@ mod tests {
         }
     }
 
-    fn statuses() -> Vec<(&'static str, ArrayRef)> {
+    fn classes() -> Vec<(&'static str, ArrayRef)> {
+        let classes: DictionaryArray<Int32Type> = vec!["probe", "human"].into_iter().collect();
         vec![
-            ("status", Arc::new(Int16Array::from(vec![Some(200), None]))),
+            ("class", Arc::new(classes)),
+            ("clients", Arc::new(Int16Array::from(vec![7, 1]))),
             ("requests", Arc::new(UInt64Array::from(vec![7, 1]))),
             ("share", Arc::new(Float64Array::from(vec![0.875, 0.125]))),
             (
@@ -521,13 +586,14 @@ mod tests {
                         .unwrap(),
                 ),
             ),
+            ("bad", Arc::new(Int16Array::from(vec![Some(2), None]))),
         ]
     }
 
     #[track_caller]
     fn fails(columns: Vec<(&str, ArrayRef)>, expected: &str) {
         assert_eq!(
-            read(&answer(columns), "status", 9, status)
+            read(&answer(columns), "classes", 9, class)
                 .unwrap_err()
                 .to_string(),
             expected
@@ -535,53 +601,58 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_any_width_are_read() {
-        let mut columns = statuses();
-        columns[3].1 = Arc::new(Int16Array::from(vec![900, 0]));
-        let rows = read(&answer(columns), "status", 9, status).unwrap();
+    fn numbers_of_any_width_and_text_in_a_dictionary_are_read() {
+        let rows = read(&answer(classes()), "classes", 9, class).unwrap();
         assert_eq!(
             rows[0],
-            Status {
-                status: Some(200),
+            Class {
+                class: "probe".to_owned(),
+                clients: 7,
                 requests: 7,
                 share: 0.875,
-                bytes: 900
+                bytes: 900,
+                bad: 2
             }
         );
-        assert_eq!(rows[1].status, None);
+        assert_eq!((rows[1].class.as_str(), rows[1].bad), ("human", 0));
         assert_eq!(rows.len(), 2);
     }
 
     #[test]
     fn a_list_is_read_up_to_its_bound() {
-        assert_eq!(
-            read(&answer(statuses()), "status", 1, status)
-                .unwrap()
-                .len(),
-            1
-        );
+        let rows = read(&answer(classes()), "classes", 1, class).unwrap();
+        assert_eq!(rows.len(), 1);
     }
 
     #[test]
-    fn text_in_a_dictionary_and_days_of_two_kinds_are_read() {
-        let classes: DictionaryArray<Int32Type> = vec!["probe", "human"].into_iter().collect();
+    fn a_panel_has_whatever_columns_there_are() {
         let columns: Vec<(&str, ArrayRef)> = vec![
             (
-                "client",
-                Arc::new(StringViewArray::from(vec!["192.0.2.1", "2001:db8::1"])),
+                "agent",
+                Arc::new(StringViewArray::from(vec![Some("a"), None])),
             ),
-            ("class", Arc::new(classes)),
-            ("http_user_agent", Arc::new(NullArray::new(2))),
+            ("nothing", Arc::new(NullArray::new(2))),
+            ("share", Arc::new(Float64Array::from(vec![0.5, f64::NAN]))),
             ("requests", Arc::new(UInt64Array::from(vec![2, 1]))),
-            ("errors", Arc::new(UInt64Array::from(vec![0, 0]))),
-            ("bytes", Arc::new(UInt64Array::from(vec![2, 1]))),
+            ("day", Arc::new(Date32Array::from(vec![20_775, 0]))),
         ];
-        let rows = read(&answer(columns), "top_clients", 9, client).unwrap();
+        let rows = read(&answer(columns), "own", 9, |row| Ok(row.values())).unwrap();
+        let day = NaiveDate::from_ymd_opt(2026, 11, 18).unwrap();
         assert_eq!(
-            (rows[1].class.as_str(), rows[1].http_user_agent.as_deref()),
-            ("human", None)
+            rows[0],
+            [
+                Value::Text("a".to_owned()),
+                Value::Null,
+                Value::Float(0.5),
+                Value::Int(2),
+                Value::Day(day)
+            ]
         );
+        assert_eq!(rows[1][..3], [Value::Null, Value::Null, Value::Null]);
+    }
 
+    #[test]
+    fn days_of_two_kinds_are_read() {
         let read_day = |column: ArrayRef| {
             read(&answer(vec![("day", column)]), "traffic", 9, |row| {
                 row.day("day", chrono_tz::Europe::Berlin)
@@ -600,24 +671,23 @@ mod tests {
 
     #[test]
     fn a_changed_query_is_named_with_what_it_lacks() {
-        let mut columns = statuses();
-        columns.remove(1);
+        let mut columns = classes();
+        columns.remove(2);
         fails(
             columns,
-            "query `status`: expected a column `requests`, found `status`, `share`, `bytes`\nhint: the query's file was changed; the report needs its columns as they were",
+            "query `classes`: expected a column `requests`, found `class`, `clients`, `share`, `bytes`, `bad`\nhint: the query's file was changed; the report needs its columns as they were",
         );
-        let mut columns = statuses();
-        columns[2].1 = Arc::new(StringViewArray::from(vec!["most", "few"]));
+        let mut columns = classes();
+        columns[3].1 = Arc::new(StringViewArray::from(vec!["most", "few"]));
         fails(
             columns,
-            "query `status`: column `share`, row 1: expected a number, found `text`",
+            "query `classes`: column `share`, row 1: expected a number, found `text`",
         );
-        let mut columns = statuses();
-        columns[2].1 = Arc::new(Float64Array::from(vec![Some(1.0), None]));
-        columns[3].1 = Arc::new(UInt64Array::from(vec![1, 1]));
+        let mut columns = classes();
+        columns[3].1 = Arc::new(Float64Array::from(vec![Some(1.0), None]));
         fails(
             columns,
-            "query `status`: column `share`, row 2: expected a number, found `NULL`",
+            "query `classes`: column `share`, row 2: expected a number, found `NULL`",
         );
     }
 }

@@ -2,8 +2,10 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::charts::hours_in_text;
 use crate::grid::{Cell, Grid, Heading};
 use crate::model::{HUMAN, IncidentKind, Report, State, Traffic, Verdict, Week, length, ratio};
+use crate::panel::{Panel, SMALL_PRINT, TRAFFIC, Unit};
 use crate::text::{
     Style, Tone, bar, bytes, count, cut, escape_control, minutes, percent, percent_down,
     percent_target, plural, width, wrap,
@@ -17,6 +19,9 @@ const PROSE_WIDTH: usize = 100;
 
 /// Rows of each list; the other formats and `floodmark query` have the rest.
 const ROWS_MAX: usize = 10;
+
+/// Columns of a panel's heading, which its query names.
+const HEADING_WIDTH: usize = 20;
 
 /// Days that are listed one by one; a longer window is listed by weeks.
 const DAYS_MAX: usize = 14;
@@ -39,7 +44,7 @@ impl Report {
             page.spikes(),
             page.bots(),
             page.traffic(),
-            page.lists(),
+            page.panels(),
             page.small_print(),
         ];
         sections
@@ -366,102 +371,69 @@ impl Page<'_> {
         out
     }
 
-    fn lists(&self) -> String {
-        let report = self.report;
-        if report.statuses.is_empty() && report.paths.is_empty() && report.clients.is_empty() {
-            return String::new();
+    /// The panels, each section under its heading; those of the small print stand with it.
+    fn panels(&self) -> String {
+        let mut sections = Vec::new();
+        let mut section = TRAFFIC;
+        for panel in self
+            .report
+            .panels
+            .iter()
+            .filter(|panel| panel.section != SMALL_PRINT)
+        {
+            let mut out = String::new();
+            if panel.section != section {
+                section = &panel.section;
+                let title = escape_control(section).to_uppercase();
+                out.push_str(&self.title(&cut(&title, self.style.width), ""));
+            }
+            sections.push(out + &self.panel(panel));
         }
-        format!("{}\n{}\n{}", self.statuses(), self.paths(), self.clients())
+        sections.join("\n")
     }
 
-    fn statuses(&self) -> String {
-        let mut grid = Grid::new([
-            Heading::text("status"),
-            Heading::number("requests"),
-            Heading::number("share"),
-            Heading::number("bytes").rank(1),
-            Heading::text("").rank(2),
-        ]);
-        for row in self.report.statuses.iter().take(2 * ROWS_MAX) {
-            let tone = match row.status {
-                Some(500..) => Tone::Bad,
-                _ => Tone::Plain,
-            };
-            grid.row([
-                Cell::toned(
-                    row.status
-                        .map_or_else(|| "∅".to_owned(), |status| format!("{status:03}")),
-                    tone,
-                ),
-                count(row.requests).into(),
-                percent(row.share).into(),
-                bytes(row.bytes).into(),
-                Cell::toned(bar(row.share, BAR_WIDTH), tone),
-            ]);
+    fn panel(&self, panel: &Panel) -> String {
+        let (said, tone) = match &panel.none {
+            Some(none) if panel.failed => (none, Tone::Bad),
+            Some(none) => (none, Tone::Dim),
+            None => (&panel.question, Tone::Dim),
+        };
+        let said = format!("{}: {}", escape_control(&panel.title), escape_control(said));
+        let mut out = self.paragraph("  ", &said, tone);
+        if panel.none.is_some() {
+            return out;
         }
-        grid.draw(self.style)
-    }
-
-    fn paths(&self) -> String {
-        let mut grid = Grid::new([
-            Heading::text("path").shrink(12),
-            Heading::number("requests"),
-            Heading::number("people").rank(2),
-            Heading::number("errors").rank(1),
-            Heading::number("bytes").rank(3),
-            Heading::number("p95").rank(4),
-        ]);
-        for row in self.report.paths.iter().take(ROWS_MAX) {
-            grid.row([
-                row.path
-                    .as_deref()
-                    .map_or_else(missing, |path| escape_control(path).into()),
-                count(row.requests).into(),
-                count(row.people).into(),
-                Cell::toned(
-                    count(row.errors),
-                    if row.errors > 0 {
-                        Tone::Warn
-                    } else {
-                        Tone::Plain
-                    },
-                ),
-                bytes(row.bytes).into(),
-                or_dash(row.p95_s, |seconds| format!("{seconds:.3} s")).into(),
-            ]);
+        if let Some(lines) = hours_in_text(panel) {
+            lines
+                .iter()
+                .for_each(|line| out.push_str(&format!("  {line}\n")));
+            return out;
         }
-        grid.draw(self.style) + &self.more(self.report.paths.len())
-    }
-
-    fn clients(&self) -> String {
-        let mut grid = Grid::new([
-            Heading::text("client").shrink(12),
-            Heading::text("class").shrink(6),
-            Heading::number("requests"),
-            Heading::number("errors").rank(1),
-            Heading::number("bytes").rank(2),
-            Heading::text("agent").shrink(12).rank(3),
-        ]);
-        for row in self.report.clients.iter().take(ROWS_MAX) {
-            grid.row([
-                row.client
-                    .as_deref()
-                    .map_or_else(missing, |client| escape_control(client).into()),
-                escape_control(&row.class).into(),
-                count(row.requests).into(),
-                Cell::toned(
-                    count(row.errors),
-                    if row.errors > 0 {
-                        Tone::Warn
-                    } else {
-                        Tone::Plain
-                    },
-                ),
-                bytes(row.bytes).into(),
-                agent(row.http_user_agent.as_deref()),
-            ]);
+        let headings = panel.columns.iter().zip(0_u8..).map(|(column, index)| {
+            let title = cut(&escape_control(&Panel::heading(column)), HEADING_WIDTH).into_owned();
+            match panel.is_number(usize::from(index)) {
+                true => Heading::number(title).rank(index.saturating_sub(1)),
+                false if index == 0 => Heading::text(title).shrink(8),
+                false => Heading::text(title).shrink(8).rank(index),
+            }
+        });
+        let mut grid = Grid::new(headings);
+        for row in panel.rows.iter().take(ROWS_MAX) {
+            let cells = row.iter().zip(&panel.columns);
+            grid.row(cells.map(|(value, column)| {
+                let unit = Unit::of(column);
+                let number = value.number().unwrap_or_default();
+                let is_bad =
+                    unit == Unit::Bad && number > 0.0 || unit == Unit::Status && number >= 500.0;
+                let tone = if is_bad { Tone::Warn } else { Tone::Plain };
+                match value.show(unit, self.report.tz) {
+                    Some(text) => Cell::toned(escape_control(&text), tone),
+                    None => missing(),
+                }
+            }));
         }
-        grid.draw(self.style) + &self.more(self.report.clients.len())
+        out.push_str(&grid.draw(self.style));
+        out + &self.more(panel.rows.len())
     }
 
     /// How many rows are not shown.
@@ -481,6 +453,14 @@ impl Page<'_> {
                 &escape_control(&text),
                 Tone::Dim,
             ));
+        }
+        for panel in report
+            .panels
+            .iter()
+            .filter(|panel| panel.section == SMALL_PRINT)
+        {
+            out.push('\n');
+            out.push_str(&self.panel(panel));
         }
         out
     }

@@ -128,7 +128,8 @@ fn the_worst_week_that_was_judged_is_the_verdict() {
 /// Opening tags of a page, in order: names and attribute names, without values.
 fn tags(html: &str) -> Vec<String> {
     let mut tags = Vec::new();
-    let mut rest = html;
+    // Nothing of a log is in the script, whose `<` are no tags.
+    let (mut rest, _) = html.split_once("<script>").unwrap();
     while let Some(start) = rest.find('<') {
         rest = &rest[start + 1..];
         let name: String = rest
@@ -196,18 +197,17 @@ fn nothing_hidden_reaches_a_terminal_a_chat_or_a_reader_of_json() {
             "{tables}"
         );
     };
-    ["| bot", "| path", "| client", "| week", "| when"]
-        .into_iter()
-        .for_each(of);
+    ["| bot", "| week", "| when"].into_iter().for_each(of);
 }
 
 #[test]
-fn the_policy_allows_the_style_alone() {
+fn the_policy_allows_the_style_and_the_script_alone() {
     let html = report().html().unwrap();
     assert!(html.starts_with("<!DOCTYPE html>"));
     assert!(html.contains("default-src 'none'; style-src 'sha256-"));
+    assert!(html.contains("'; script-src 'sha256-"));
     for absent in [
-        "<script",
+        "<script ",
         " style=",
         " onclick",
         "http://www.w3.org",
@@ -218,6 +218,7 @@ fn the_policy_allows_the_style_alone() {
         assert!(!html.contains(absent), "{absent}");
     }
     assert_eq!(html.matches("<style>").count(), 1);
+    assert_eq!(html.matches("<script>").count(), 1);
     assert!(html.len() < 300_000, "{} bytes", html.len());
 }
 

@@ -20,6 +20,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, uti
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use crate::Error;
@@ -278,6 +279,11 @@ impl TableProvider for LakeTable {
             let files = files.iter().map(|(file, _)| *file);
             self.plan(state, files, None, Some(columns), limit)
         };
+        // A scan of no files has no partition, and what sorts its rows asks for one.
+        if others.is_empty() && inside.is_empty() {
+            let schema = Arc::new(self.schema.project(projection)?);
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         if others.is_empty() {
             return plan(&inside, projection.clone(), limit);
         }

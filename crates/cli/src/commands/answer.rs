@@ -180,10 +180,11 @@ pub(crate) fn table_format(output: Output) -> Option<TableFormat> {
 
 /// What is drawn: as the command line says, else as the header of a named query does.
 fn drawing(kind: ChartKind, chart: Option<&Chart>) -> DrawingOptions {
-    // A strip shows words.
-    let chart = chart.filter(|chart| chart.kind != floodmark_query::ChartKind::Strip);
+    use floodmark_query::ChartKind::{Bar, Line};
+    // A strip shows words, a map more than two columns.
+    let chart = chart.filter(|chart| matches!(chart.kind, Bar | Line));
     let of_header = chart.map(|chart| match chart.kind {
-        floodmark_query::ChartKind::Bar => DrawingKind::Bar,
+        Bar => DrawingKind::Bar,
         _ => DrawingKind::Line,
     });
     DrawingOptions {
@@ -193,7 +194,7 @@ fn drawing(kind: ChartKind, chart: Option<&Chart>) -> DrawingOptions {
             ChartKind::Bar => Some(DrawingKind::Bar),
         },
         x: chart.map(|chart| chart.x.clone()),
-        y: chart.map(|chart| chart.y.clone()),
+        y: chart.and_then(|chart| chart.y.first().cloned()),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn statement(
             .parameters
             .insert(name.to_owned(), value.to_owned());
     }
-    Ok(query.statement(&settings)?)
+    Ok(asked.engine.statement(query, &settings).await?)
 }
 
 /// Every query with its question and its parameters.

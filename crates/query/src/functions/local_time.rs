@@ -1,6 +1,6 @@
-//! `iso_week(time, tz)`, `week_start(time, tz)` and `local_date(time, tz)`: days and weeks where people live.
+//! `iso_week(time, tz)`, `week_start(time, tz)`, `local_date(time, tz)` and `local_hour(time, tz)`: hours, days and weeks where people live.
 //!
-//! TIMESTAMP, TEXT -> TEXT (`2026-W47`), TIMESTAMP (the Monday, 00:00 there, as UTC) and DATE. `tz` is an IANA name; another is an error.
+//! TIMESTAMP, TEXT -> TEXT (`2026-W47`), TIMESTAMP (the Monday, 00:00 there, as UTC), DATE and BIGINT (0 to 23). `tz` is an IANA name; another is an error.
 //! NULL in, NULL out. The calendar is chrono's; no judgment is behind it.
 //!
 //! Times come mostly in order, so the day or week of the one before is asked first: a conversion takes 60 ns.
@@ -12,11 +12,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, Date32Builder, StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
-    TimestampMicrosecondBuilder,
+    Array, Date32Builder, Int64Builder, StringViewArray, StringViewBuilder,
+    TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::DataType;
-use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike,
+};
 use chrono_tz::Tz;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF};
@@ -59,9 +61,19 @@ pub(super) fn local_date() -> ScalarUDF {
     })
 }
 
+pub(super) fn local_hour() -> ScalarUDF {
+    function_of_values("local_hour", 2, DataType::Int64, |values| {
+        let times = LocalTimes::of(values)?;
+        let mut hours = Int64Builder::with_capacity(times.rows);
+        times.each_hour(|hour| hours.append_option(hour))?;
+        Ok(Arc::new(hours.finish()))
+    })
+}
+
 /// 1970-01-01, in days of the common era.
 const EPOCH_DAY: i32 = 719_163;
 const DAY_US: i64 = 86_400_000_000;
+const MINUTE_US: i64 = 60_000_000;
 
 /// The first moment of a local day, microseconds since the epoch.
 fn begin(day: NaiveDate, tz: Tz) -> Option<i64> {
@@ -147,6 +159,28 @@ impl LocalTimes {
                 known = Known::around(time, tz, stretch, &of);
             }
             push(known.as_ref().and_then(|known| known.value.as_ref()));
+        }
+        Ok(())
+    }
+
+    /// Gives `push` for each row the hour on the clock of its zone. Clocks go by whole minutes, so that the times of a minute share one.
+    fn each_hour(&self, mut push: impl FnMut(Option<i64>)) -> Result<()> {
+        let mut named: Option<(&str, Tz)> = None;
+        let mut known: Option<(i64, Tz, Option<i64>)> = None;
+        for (row, time) in self.times.iter().enumerate() {
+            let tz = self.tz(row, &mut named)?;
+            let (Some(time), Some(tz)) = (time, tz) else {
+                push(None);
+                continue;
+            };
+            let minute = time.div_euclid(MINUTE_US);
+            let hour = match known {
+                Some((at, of, hour)) if at == minute && of == tz => hour,
+                _ => DateTime::from_timestamp_micros(time)
+                    .map(|time| i64::from(time.with_timezone(&tz).hour())),
+            };
+            known = Some((minute, tz, hour));
+            push(hour);
         }
         Ok(())
     }
@@ -284,7 +318,7 @@ mod tests {
         for tz in TZ_VARIANTS {
             let near = [-25, -24, -2, -1, 0, 1, 2, 24].map(|hours| hours * HOUR_US);
             let around = |change: i64| {
-                let minute = HOUR_US / 60;
+                let minute = MINUTE_US;
                 near.into_iter()
                     .flat_map(move |near| [-minute, -1, 0, minute].map(|more| change + near + more))
             };
@@ -292,6 +326,26 @@ mod tests {
             times.sort_unstable();
             check(tz, Stretch::Day, &times);
             check(tz, Stretch::Week, &times);
+        }
+    }
+
+    #[test]
+    fn hours_are_those_of_each_time_also_where_clocks_change() {
+        for tz in TZ_VARIANTS {
+            let around = |change: i64| [-1, 0, 1, 59, 60].map(|minute| change + minute * MINUTE_US);
+            let times: Vec<i64> = changes(tz).into_iter().flat_map(around).collect();
+            let local = LocalTimes {
+                rows: times.len(),
+                times: times.clone().into(),
+                zones: Zones::One(Some(tz)),
+            };
+            let mut found = Vec::new();
+            local.each_hour(|hour| found.push(hour)).unwrap();
+            let hour = |&time: &i64| {
+                let time = DateTime::from_timestamp_micros(time).unwrap();
+                Some(i64::from(time.with_timezone(&tz).hour()))
+            };
+            assert_eq!(found, times.iter().map(hour).collect::<Vec<_>>(), "{tz}");
         }
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn register(context: &SessionContext) {
         local_time::iso_week(),
         local_time::week_start(),
         local_time::local_date(),
+        local_time::local_hour(),
         minute_range::minute_range(),
         outcome::outcome(),
         path::path_template(),

@@ -1,9 +1,10 @@
 //! Five weeks of a small shop: one bad week, a flood, a client that breaks a path on its own, a gap.
 
 use chrono::NaiveDate;
+use floodmark_query::NamedQuery;
 use floodmark_report::{
-    Bot, Class, Client, Incident, IncidentKind, LineCounts, Minute, PathRow, Query, Report, Spike,
-    State, Status, TimeUs, Traffic, Verdict, Week,
+    Bot, Class, Incident, IncidentKind, LineCounts, Minute, Panel, Query, Report, Spike, State,
+    TimeUs, Traffic, Value, Verdict, Week,
 };
 
 const MINUTE_US: i64 = 60_000_000;
@@ -171,6 +172,104 @@ fn incident(
     }
 }
 
+/// A panel as its query's header has it, with these rows.
+fn panel(header: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Panel {
+    let query = NamedQuery::parse("panel", &format!("{header}\nSELECT 1")).unwrap();
+    Panel {
+        name: query.name,
+        section: query.report.unwrap(),
+        title: query.title,
+        question: query.question,
+        chart: query.chart,
+        columns: columns.iter().map(|&column| column.to_owned()).collect(),
+        none: rows.is_empty().then(|| {
+            "No request of this window has `$ssl_protocol`: add it to `log_format` in nginx.conf."
+                .to_owned()
+        }),
+        rows,
+        failed: false,
+    }
+}
+
+fn panels(requests: i64) -> Vec<Panel> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let hours = (1..=7_i64).flat_map(|weekday| {
+        (6..23_i64).map(move |hour| vec![weekday, hour, (24 - (hour - 14).abs()) * (9 - weekday)])
+    });
+    let hours = hours.map(|row| row.into_iter().map(Value::Int).collect());
+    let days = (0..35).map(|day| {
+        let slow = if day == 23 { 4.0 } else { 1.0 };
+        let quantiles = [0.012, 0.13, 0.42].map(|quantile| Value::Float(quantile * slow));
+        [vec![Value::Time(at(day * 1440))], quantiles.to_vec()].concat()
+    });
+    let status = |status: i64, number: i64, bytes: i64| {
+        let share = number as f64 / requests as f64;
+        vec![
+            Value::Int(status),
+            Value::Int(number),
+            Value::Float(share),
+            Value::Int(bytes),
+        ]
+    };
+    let path = |path: Value, requests: i64, errors: i64, p95_s: Option<f64>| {
+        let p95_s = p95_s.map_or(Value::Null, Value::Float);
+        vec![path, Value::Int(requests), Value::Int(errors), p95_s]
+    };
+    vec![
+        panel(
+            "-- title: Hours of the week\n-- question: When do they come?\n-- report: Traffic\n-- chart: heat x=hour y=weekday z=requests",
+            &["weekday", "hour", "requests"],
+            hours.collect(),
+        ),
+        panel(
+            "-- title: Latency over time\n-- question: How long did it take?\n-- report: Latency\n-- chart: line x=start y=p50_s,p95_s,p99_s",
+            &["start", "p50_s", "p95_s", "p99_s"],
+            days.collect(),
+        ),
+        panel(
+            "-- title: Status codes\n-- question: What did we answer?\n-- report: Requests\n-- chart: bar x=status y=requests",
+            &["status", "requests", "share", "bytes"],
+            vec![
+                status(200, requests * 9 / 10, 3_900_000_000),
+                status(304, requests / 12, 0),
+                status(404, 4_801, 2_100_000),
+                status(502, 4_420, 700_000),
+            ],
+        ),
+        panel(
+            "-- title: Top paths\n-- question: What was asked for most?\n-- report: Requests",
+            &["path", "requests", "errors", "p95_s"],
+            vec![
+                path(text("/"), 60_120, 310, Some(0.048)),
+                path(text("/product/{id}"), 44_900, 402, Some(0.12)),
+                path(
+                    text(
+                        "/a/rather/long/path/that/a/marketing/team/has/thought/of/for/the/autumn/sale",
+                    ),
+                    9_000,
+                    0,
+                    None,
+                ),
+                path(Value::Null, 14, 0, None),
+            ],
+        ),
+        panel(
+            "-- title: TLS versions\n-- question: Who would be lost without an old one?\n-- report: Requests",
+            &["ssl_protocol", "requests"],
+            Vec::new(),
+        ),
+        panel(
+            "-- title: Logs\n-- question: What do these numbers rest on?\n-- report: Small print",
+            &["source", "requests", "first"],
+            vec![vec![
+                text("access.log/f00d/1"),
+                Value::Int(requests),
+                Value::Time(at(1)),
+            ]],
+        ),
+    ]
+}
+
 pub(crate) fn report() -> Report {
     let minutes = minutes();
     let traffic = traffic(&minutes);
@@ -194,29 +293,6 @@ pub(crate) fn report() -> Report {
             bad,
             first: at(1),
             last: at(4 * WEEK_MINUTES),
-        };
-    let status = |status: i64, number: i64, bytes: i64| Status {
-        status: Some(status),
-        requests: number,
-        share: number as f64 / requests as f64,
-        bytes,
-    };
-    let path = |path: Option<&str>, requests: i64, errors: i64, p95_s: Option<f64>| PathRow {
-        path: path.map(str::to_owned),
-        requests,
-        people: requests * 2 / 3,
-        errors,
-        bytes: requests * 18_000,
-        p95_s,
-    };
-    let client =
-        |client: &str, class: &str, requests: i64, errors: i64, agent: Option<&str>| Client {
-            client: Some(client.to_owned()),
-            class: class.to_owned(),
-            requests,
-            errors,
-            bytes: requests * 5_000,
-            http_user_agent: agent.map(str::to_owned),
         };
     Report {
         version: "0.1.0".to_owned(),
@@ -285,27 +361,11 @@ pub(crate) fn report() -> Report {
             bot("203.0.113.9", None, "scanner", "path:/.env", 1_204, 0),
         ],
         traffic,
-        statuses: vec![
-            status(200, requests * 9 / 10, 3_900_000_000),
-            status(304, requests / 12, 0),
-            status(404, 4_801, 2_100_000),
-            status(502, 4_420, 700_000),
-        ],
-        paths: vec![
-            path(Some("/"), 60_120, 310, Some(0.048)),
-            path(Some("/product/{id}"), 44_900, 402, Some(0.12)),
-            path(Some("/a/rather/long/path/that/a/marketing/team/has/thought/of/for/the/autumn/sale"), 9_000, 3, None),
-            path(None, 14, 0, None),
-        ],
-        clients: vec![
-            client("192.0.2.80", "probe", 48_960, 577, Some("UptimeRobot/2.0")),
-            client("2001:db8:17::1f", "human", 3_010, 9, Some("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0")),
-            client("203.0.113.9", "scanner", 1_204, 0, None),
-        ],
+        panels: panels(requests),
         minutes,
         queries: vec![
-            Query { name: "uptime", sql: "SELECT week, verdict, uptime\nFROM uptime_by_week('2026-10-19', '2026-11-23', 0.95)\nORDER BY week".to_owned() },
-            Query { name: "bots", sql: "SELECT client, http_user_agent\nFROM requests\nWHERE a < b AND \"c\" > 'd'".to_owned() },
+            Query { name: "uptime".to_owned(), sql: "SELECT week, verdict, uptime\nFROM uptime_by_week('2026-10-19', '2026-11-23', 0.95)\nORDER BY week".to_owned() },
+            Query { name: "bots".to_owned(), sql: "SELECT client, http_user_agent\nFROM requests\nWHERE a < b AND \"c\" > 'd'".to_owned() },
         ],
     }
 }
@@ -341,14 +401,17 @@ pub(crate) fn report_saying(text: &str) -> Report {
         bot.rule = text.to_owned();
         bot.http_user_agent = Some(text.to_owned());
     }
-    report
-        .paths
-        .iter_mut()
-        .for_each(|path| path.path = Some(text.to_owned()));
-    for client in &mut report.clients {
-        client.client = Some(text.to_owned());
-        client.class = text.to_owned();
-        client.http_user_agent = Some(text.to_owned());
+    for panel in &mut report.panels {
+        for value in panel.rows.iter_mut().flatten() {
+            if let Value::Text(said) = value {
+                text.clone_into(said);
+            }
+        }
+        panel.columns[0] = text.to_owned();
+        panel.none = panel.none.as_ref().map(|_| text.to_owned());
+        for said in [&mut panel.section, &mut panel.title, &mut panel.question] {
+            text.clone_into(said);
+        }
     }
     report
         .queries
@@ -370,9 +433,7 @@ pub(crate) fn empty() -> Report {
     report.classes.clear();
     report.bots.clear();
     report.traffic.clear();
-    report.statuses.clear();
-    report.paths.clear();
-    report.clients.clear();
+    report.panels.clear();
     report.minutes.clear();
     report
 }

@@ -1,0 +1,192 @@
+//! Reports as a team keeps them: a folder with its index, sections of one's own, a copy to be passed on.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::command::{Place, end};
+
+const LOG: &str = r#"192.0.2.7 - - [09/Nov/2026:08:00:00 +0000] "GET /a?who=me HTTP/2.0" 200 5320 "https://search.example/?q=secret" "Mozilla/5.0"
+2001:db8:17::1f - - [10/Nov/2026:08:00:00 +0000] "GET /b HTTP/2.0" 200 90 "-" "curl/8.5.0"
+"#;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("access.log", LOG);
+    place
+}
+
+#[test]
+fn a_folder_of_reports_has_an_index_that_leads_to_each() {
+    let place = place();
+    let keep = |day: &str| {
+        let arguments = [
+            "report",
+            "-q",
+            "access.log",
+            "--into",
+            "reports",
+            "--day",
+            day,
+        ];
+        place.floodmark(&arguments).done();
+        fs::read_to_string(place.path("reports/index.html")).unwrap()
+    };
+    let first = keep("2026-11-09");
+    assert!(!first.contains("2026-11-10"), "{first}");
+    let both = keep("2026-11-10");
+    let of = |day: &str| both.find(&format!(r#"<a href="{day}.html">{day}</a>"#));
+    assert!(
+        of("2026-11-10").unwrap() < of("2026-11-09").unwrap(),
+        "{both}"
+    );
+    assert_eq!(keep("2026-11-10"), both);
+    // What is no report, or has lost its page, is not led to.
+    place.write("reports/notes.json", "{}");
+    place.write("reports/notes.html", "");
+    fs::remove_file(place.path("reports/2026-11-09.html")).unwrap();
+    let left = keep("2026-11-10");
+    assert!(
+        !left.contains("notes") && !left.contains("2026-11-09"),
+        "{left}"
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_leaves_the_old_one() {
+    let place = place();
+    let page = place.write("reports/2026-11-09.html", "the old one");
+    let reports = place.path("reports");
+    // A folder stands where the JSON is to be.
+    fs::create_dir(reports.join("2026-11-09.json")).unwrap();
+    let arguments = [
+        "report",
+        "-q",
+        "access.log",
+        "--day",
+        "2026-11-09",
+        "--json",
+        "reports/2026-11-09.json",
+    ];
+    let run = place.floodmark(&arguments);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(
+        run.stderr
+            .contains("cannot write `reports/2026-11-09.json`"),
+        "{run:#?}"
+    );
+    assert_eq!(fs::read_to_string(page).unwrap(), "the old one");
+    assert_eq!(
+        fs::read_dir(reports).unwrap().count(),
+        2,
+        "nothing half-written is left"
+    );
+}
+
+#[test]
+fn a_query_of_ones_own_is_a_section_and_a_broken_one_says_so() {
+    let place = place();
+    let query = |name: &str, sql: &str| {
+        let header = format!("-- title: {name}\n-- question: How many?\n-- report: Shop\n");
+        place.write(&format!("own/{name}.sql"), format!("{header}{sql}\n"));
+    };
+    query(
+        "Carts",
+        "SELECT path, count(*) AS requests FROM requests GROUP BY path ORDER BY path",
+    );
+    query("Wrong", "SELECT stauts FROM requests");
+    place.write("own/unshown.sql", "-- title: T\n-- question: Q\nSELECT 1\n");
+    let report = || {
+        place.floodmark(&[
+            "report",
+            "-q",
+            "access.log",
+            "--queries",
+            "own",
+            "--json",
+            "-",
+        ])
+    };
+    let run = report();
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(
+        run.stderr.contains("query `Wrong`: no column `stauts`"),
+        "{run:#?}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let panels = json["panels"].as_array().unwrap().iter();
+    let own: Vec<_> = panels.filter(|panel| panel["section"] == "Shop").collect();
+    assert_eq!(own.len(), 2, "{own:#?}");
+    assert_eq!(
+        own[0]["rows"][0],
+        serde_json::json!({"path": "/a", "requests": 1})
+    );
+    assert_eq!(
+        (&own[1]["failed"], &own[1]["rows"]),
+        (&true.into(), &serde_json::json!([]))
+    );
+    query("Wrong", "SELECT status FROM requests ORDER BY status");
+    assert_eq!(report().code, 0);
+    place.write("own/unread.sql", "SELECT 1\n");
+    let run = report();
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr
+            .contains("query `unread`, line 1: expected a header"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn what_is_shared_has_no_addresses_and_no_query_strings() {
+    let place = place();
+    let forms = |more: &[&str]| {
+        let files = ["--html", "r.html", "--md", "r.md", "--json", "r.json"];
+        place
+            .floodmark(&[&["report", "-q", "access.log"], &files[..], more].concat())
+            .done();
+        let read = |name: &str| fs::read_to_string(place.path(name)).unwrap();
+        ["r.html", "r.md", "r.json"].map(read).concat()
+    };
+    let secrets = ["192.0.2.7", "2001:db8:17::1f"];
+    assert!(secrets.iter().all(|secret| forms(&[]).contains(secret)));
+    let shared = forms(&["--share"]);
+    assert!(!secrets.iter().any(|secret| shared.contains(secret)));
+    assert!(shared.contains("192.0.2.0/24") && shared.contains("2001:db8:17::/48"));
+    assert!(!shared.contains("who=me") && !shared.contains("q=secret"));
+}
+
+#[test]
+fn any_number_of_threads_makes_the_same_report() {
+    let place = place();
+    let report = |threads: &str| {
+        let arguments = [
+            "report",
+            "-q",
+            "access.log",
+            "--html",
+            "-",
+            "--threads",
+            threads,
+        ];
+        place.floodmark(&arguments).done()
+    };
+    assert_eq!(report("1"), report("3"));
+}
+
+#[test]
+fn open_shows_the_page_and_needs_one() {
+    let place = place();
+    let browser = place.write("bin/xdg-open", "#!/bin/sh\necho \"$1\" > shown\n");
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut report = place.command(&["report", "-q", "access.log", "--html", "r.html", "--open"]);
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", place.path("bin").display());
+    end(report.env("PATH", path).spawn().unwrap()).done();
+    assert_eq!(fs::read_to_string(place.path("shown")).unwrap(), "r.html\n");
+    let run = place.floodmark(&["report", "access.log", "--open"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("`--open`: there is no page to show"),
+        "{run:#?}"
+    );
+}
