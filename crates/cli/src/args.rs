@@ -301,4 +301,19 @@ pub(crate) struct SimulateArgs {
     /// Host name of the site
     #[arg(long, value_name = "NAME", default_value = "www.example.org")]
     pub(crate) site: String,
+    /// Minutes between two probes of the monitor; 0: none
+    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    pub(crate) monitor: u16,
+    /// Share of the application's answers that fail in an outage
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) outage_share: f64,
+    /// Addresses of the flood [default: 220 times the rate]
+    #[arg(long, value_name = "N")]
+    pub(crate) flood_bots: Option<u16>,
+    /// The flood comes from everywhere, and not from a handful of networks
+    #[arg(long)]
+    pub(crate) flood_everywhere: bool,
+    /// A balancer is in front, whose address stands in each line
+    #[arg(long)]
+    pub(crate) behind_balancer: bool,
 }
