@@ -14,6 +14,7 @@ mod lake;
 mod logs;
 mod minutes;
 mod nginx_conf;
+mod odd_logs;
 mod queries;
 mod requests;
 #[cfg(feature = "s3")]

@@ -6,6 +6,7 @@ mod beyond;
 mod clock;
 mod commands;
 mod conf;
+mod facts;
 mod followed;
 mod formats;
 mod logs;
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
 }
 
 /// The error and its causes on one line, then its hints.
-fn explained(error: &anyhow::Error) -> String {
+pub(crate) fn explained(error: &anyhow::Error) -> String {
     let mut hints = Vec::new();
     let mut causes: Vec<String> = Vec::new();
     let is_of_lake = error
@@ -118,6 +119,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Tail(args) => runtime.block_on(commands::tail(&plan, args)),
         Command::Inspect(args) => commands::inspect(&plan, args),
         Command::Lake(command) => runtime.block_on(commands::lake(&plan, command)),
+        Command::Lists => commands::lists(&plan),
         Command::Simulate(args) => commands::simulate(&plan, args),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),

@@ -8,6 +8,7 @@
 mod beyond;
 mod engine;
 mod error;
+mod facts;
 mod filter;
 mod functions;
 mod header;
@@ -20,6 +21,7 @@ mod tables;
 
 pub use engine::{Answer, Engine, EngineOptions, Running};
 pub use error::Error;
+pub use facts::{FactError, Facts, Maintenance, RangeList, maintenance, ranges};
 pub use filter::RowFilter;
 pub use header::{Chart, ChartKind, HeaderError, NamedQuery, Param, ParamType};
 pub use named::{Settings, named_queries, named_query};

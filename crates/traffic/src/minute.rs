@@ -139,6 +139,8 @@ pub struct Minute {
     pub shed: u32,
     /// Neutral requests of visitors; they decide nothing.
     pub neutral: u32,
+    /// Distinct visitors (clients and agents) of the good, bad and shed requests; 0 when not counted, then the requests stand for them.
+    pub visitors: u32,
     /// Distinct clients of the bad requests.
     pub bad_clients: u32,
     /// Distinct clients of the bad requests from [`NEAR_MINUTES`] before to as many after; 0 when not counted, then the largest
@@ -187,9 +189,12 @@ impl Minute {
         self.covered && !self.maintenance && self.good_all() + self.bad_all() > 0
     }
 
-    /// Requests of visitors whose absence would be noticed.
+    /// What would be missed in a silence: visitors, since one of them asks for dozens of things at once.
     pub(crate) fn visits(&self) -> u64 {
-        u64::from(self.good) + u64::from(self.bad) + u64::from(self.shed)
+        match self.visitors {
+            0 => u64::from(self.good) + u64::from(self.bad) + u64::from(self.shed),
+            visitors => u64::from(visitors),
+        }
     }
 }
 

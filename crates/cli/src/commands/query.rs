@@ -5,6 +5,7 @@ use floodmark_query::{NamedQuery, named_queries, named_query};
 
 use crate::args::QueryArgs;
 use crate::commands::answer::{Asked, Asks, write};
+use crate::commands::explain::explain;
 use crate::plan::Plan;
 use crate::{Outcome, out, window};
 
@@ -28,6 +29,10 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
     if args.sql {
         out::print(&format!("{statement}\n"))?;
         return Ok(Outcome::Done);
+    }
+    if let Some(number) = args.explain {
+        explain(&asked.engine, name, number, &settings).await?;
+        return Ok(asked.footer(plan, 1, 0));
     }
     let mut running = asked.engine.start(&statement).await?;
     let rows = write(plan, &mut running, &args.answer).await?;
