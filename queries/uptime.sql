@@ -9,7 +9,8 @@
 --
 -- One row per ISO week of the window, oldest first: week, start and end (of the part in the window), verdict, uptime (good / judged
 -- minutes; NULL when none is judged), lower and upper (unknown minutes taken as down, as up), coverage and judged_share (shares of all
--- minutes), minutes by state, request_ratio (good / (good + bad) requests without probes) and the same of people alone.
+-- minutes), minutes by state, request_ratio (good / (good + bad) requests without probes), the same of people alone, and budget_left (the
+-- minutes that may still be bad if the target is to be met, unknown ones taken as up; negative: overspent).
 --
 -- Decided by judged_minutes(): the state of each minute, learned from four weeks before the window on. Unknown are UNCOVERED and SUSPECT
 -- minutes; IDLE and MAINT ones count for neither side. Simplified as said there.
@@ -57,6 +58,7 @@ SELECT week, start, "end",
        up, degraded, down, suspect, idle, maint, uncovered,
        CASE WHEN all_good + all_bad > 0 THEN CAST(all_good AS DOUBLE) / (all_good + all_bad) END AS request_ratio,
        CASE WHEN people_good + people_bad > 0
-            THEN CAST(people_good AS DOUBLE) / (people_good + people_bad) END AS request_ratio_people
+            THEN CAST(people_good AS DOUBLE) / (people_good + people_bad) END AS request_ratio_people,
+       (1.0 - $target) * (judged + suspect + uncovered) - (judged - good) AS budget_left
 FROM bounded
 ORDER BY start

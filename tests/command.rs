@@ -784,11 +784,86 @@ fn a_team_has_queries_of_its_own() {
 #[test]
 fn floodmarks_own_functions_are_listed() {
     let list = Place::new().floodmark(&["sql", "--functions"]).done();
-    assert!(
-        list.starts_with(
-            "binomial_tail(k, n, p)\n    how likely so many bad requests are by chance.\n"
-        ),
-        "{list}"
-    );
+    let first = "approx_quantile(value, share)\n    a quantile of many groups at once.\n";
+    assert!(list.starts_with(first), "{list}");
     assert!(list.contains("\nip_in(addr, cidr), ip_prefix(addr, bits), ip_neighbourhood(addr)\n"));
+}
+
+/// What the owner knows is in a folder; a file that cannot be read is told and left out.
+#[test]
+fn lists_say_what_is_known_beyond_the_logs() {
+    let place = Place::new();
+    let config = place.path("config").display().to_string();
+    let made = r#"{"creationTime": "2020-01-01T00:00:00.000000", "prefixes": [{"ipv4Prefix": "192.0.2.0/27"}]}"#;
+    place.write("config/lists/googlebot.json", made);
+    place.write("config/lists/bing_ipv4.txt", "192.0.2.64/27\n<html>\n");
+    place.write("config/lists/nobody.txt", "192.0.2.64/27\n");
+    place.write("config/exempt.txt", "192.0.2.96/28 # the office\n");
+    let run = place.floodmark(&["lists", "--config", &config]);
+    let stale = "1 range, ";
+    let line = run.stdout.lines().find(|line| line.contains("googlebot"));
+    let line = line.unwrap();
+    assert!(
+        line.contains(stale)
+            && line.ends_with("lists/googlebot.json; too old to call anybody a fake"),
+        "{line}"
+    );
+    for expected in [
+        "       bing  none; https://www.bing.com/toolbox/bingbot.json\n",
+        "     exempt  1 range\n",
+        "maintenance  0 windows\n",
+    ] {
+        assert!(run.stdout.contains(expected), "{run:#?}");
+    }
+    for expected in [
+        "config/lists/bing_ipv4.txt`: line 2: expected an address or a range such as `192.0.2.0/24`, found `<html>`\n",
+        "config/lists/nobody.txt`: expected a name that begins with that of an operator (ahrefs, ",
+    ] {
+        assert!(run.stderr.contains(expected), "{run:#?}");
+    }
+    assert_eq!(run.code, 0, "{run:#?}");
+    let run = place.floodmark(&["lists", "--config", "nowhere"]);
+    assert_eq!(
+        (run.stderr.as_str(), run.code),
+        (
+            "error: `--config`: expected a folder, found none at `nowhere`\n",
+            2
+        )
+    );
+}
+
+/// One spike as a story.
+#[test]
+fn a_spike_is_explained() {
+    let place = Place::new();
+    let mut log = String::new();
+    for minute in 0..40 {
+        let status = if (20..25).contains(&minute) { 500 } else { 200 };
+        for (client, path, status) in
+            (10..16).flat_map(|client| [(client, "/cart/9", status), (client, "/item/7", 200)])
+        {
+            log += &format!(
+                "192.0.2.{client} - - [09/Nov/2026:00:{minute:02}:{client} +0000] \"GET {path} HTTP/1.1\" {status} 100 \"-\" \"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\"\n"
+            );
+        }
+    }
+    place.write("access.log", log);
+    let asked = [
+        "query",
+        "error_spikes",
+        "--from",
+        "access.log",
+        "-q",
+        "--explain",
+    ];
+    let explain = |number| place.floodmark(&[&asked[..], &[number]].concat());
+    check("query_explain.txt", &place, &explain("1"));
+    let run = explain("2");
+    assert_eq!(
+        (run.stderr.as_str(), run.code),
+        (
+            "error: `--explain`: expected one of 1 spike, found `2`\nhint: `floodmark query error_spikes` lists them, the first is 1\n",
+            2
+        )
+    );
 }

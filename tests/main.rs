@@ -16,6 +16,7 @@ mod lake;
 mod logs;
 mod minutes;
 mod nginx_conf;
+mod odd_logs;
 mod prompt;
 mod queries;
 mod report;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use floodmark_query::{Answer, EngineOptions, Settings};
+use floodmark_query::{Answer, EngineOptions, Facts, RangeList, Settings, maintenance, ranges};
+use floodmark_traffic::claims::operator;
 
-use crate::logs::{TIMED, engine, engine_with, window};
+use crate::logs::{TIMED, counts, engine, engine_with, window};
 
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const SAFARI: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15";
@@ -25,10 +27,11 @@ impl Log {
         status: u16,
         agent: &str,
     ) -> &mut Self {
-        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        let (day, hour) = (9 + second / 86_400, second / 3_600 % 24);
+        let (minute, second) = (second / 60 % 60, second % 60);
         writeln!(
             self.0,
-            r#"{client} - - [09/Nov/2026:{hour:02}:{minute:02}:{second:02} +0000] "{request}" {status} 100 "-" "{agent}" 0.250 "{status}""#
+            r#"{client} - - [{day:02}/Nov/2026:{hour:02}:{minute:02}:{second:02} +0000] "{request}" {status} 100 "-" "{agent}" 0.250 "{status}""#
         )
         .unwrap();
         self
@@ -71,6 +74,21 @@ async fn answer_in(format: &str, log: &Log, query: &str, settings: &Settings) ->
     let file: &Path = &folder.path().join("access.log");
     std::fs::write(file, &log.0).unwrap();
     engine(file, format)
+        .await
+        .query(query, settings)
+        .await
+        .unwrap()
+}
+
+async fn answer_knowing(facts: Facts, log: &Log, query: &str, settings: &Settings) -> Answer {
+    let folder = tempfile::tempdir().unwrap();
+    let file: &Path = &folder.path().join("access.log");
+    std::fs::write(file, &log.0).unwrap();
+    let options = EngineOptions {
+        facts: Arc::new(facts),
+        ..EngineOptions::default()
+    };
+    engine_with(file, TIMED, &options)
         .await
         .query(query, settings)
         .await
@@ -126,8 +144,8 @@ async fn weekly_tells_what_minutes_tell() {
 #[tokio::test]
 async fn uptime_counts_good_minutes_against_the_target() {
     check("uptime", &[
-        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people",
-        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|FAIL|0.8|0.8|0.8|1.0|1.0|4|0|1|0|0|0|0|0.9333333333333333|0.9166666666666666",
+        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people|budget_left",
+        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|FAIL|0.8|0.8|0.8|1.0|1.0|4|0|1|0|0|0|0|0.9333333333333333|0.9166666666666666|-0.7499999999999998",
     ])
     .await;
 }
@@ -136,8 +154,8 @@ async fn uptime_counts_good_minutes_against_the_target() {
 async fn minutes_after_the_last_line_leave_the_verdict_open() {
     let settings = window("2026-11-09T00:03:00Z", "2026-11-09T00:07:00Z");
     check_with(&five_minutes(), "uptime", &settings, &[
-        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people",
-        "2026-W46|2026-11-09T00:03:00Z|2026-11-09T00:07:00Z|UNDETERMINED|1.0|0.5|1.0|0.5|0.5|2|0|0|0|0|0|2|1.0|1.0",
+        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people|budget_left",
+        "2026-W46|2026-11-09T00:03:00Z|2026-11-09T00:07:00Z|UNDETERMINED|1.0|0.5|1.0|0.5|0.5|2|0|0|0|0|0|2|1.0|1.0|0.20000000000000018",
     ])
     .await;
 }
@@ -170,8 +188,8 @@ async fn minutes_count_scanners_as_neutral() {
     .await;
 }
 
-#[tokio::test]
-async fn an_error_spike_is_told_by_the_path_that_has_the_errors() {
+/// Four clients ask for two pages each minute; for five minutes one of the pages fails.
+fn broken_cart() -> Log {
     let mut log = Log::default();
     for minute in 0..40 {
         let status = if (20..25).contains(&minute) { 500 } else { 200 };
@@ -193,10 +211,15 @@ async fn an_error_spike_is_told_by_the_path_that_has_the_errors() {
             );
         }
     }
+    log
+}
+
+#[tokio::test]
+async fn an_error_spike_is_told_by_the_path_that_has_the_errors() {
     let settings = window("2026-11-09T00:00:00Z", "2026-11-09T01:00:00Z");
-    check_with(&log, "error_spikes", &settings, &[
-        "start|end|server_name|path|requests|bad|rate|baseline|single_client|top_client|top_status",
-        "2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|/cart/{id}|20|20|1.0|0.005|false|192.0.2.10|500",
+    check_with(&broken_cart(), "error_spikes", &settings, &[
+        "start|end|server_name|path|requests|bad|rate|baseline|single_client|top_client|top_status|shape|opened",
+        "2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|/cart/{id}|20|20|1.0|0.005|false|192.0.2.10|500|deploy|2026-11-09T00:22:00Z",
     ])
     .await;
 }
@@ -225,17 +248,17 @@ async fn errors_of_one_client_are_told_as_such() {
     }
     let settings = window("2026-11-09T00:00:00Z", "2026-11-09T01:00:00Z");
     check_with(&log, "error_spikes", &settings, &[
-        "start|end|server_name|path|requests|bad|rate|baseline|single_client|top_client|top_status",
-        "2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|/cart|50|25|0.5|0.005|true|192.0.2.10|500",
+        "start|end|server_name|path|requests|bad|rate|baseline|single_client|top_client|top_status|shape|opened",
+        "2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|/cart|50|25|0.5|0.005|true|192.0.2.10|500|client|2026-11-09T00:22:00Z",
     ])
     .await;
 }
 
 const BOTS: [&str; 4] = [
-    "client|http_user_agent|class|rule|requests|bad|first|last",
-    "192.0.2.9|ELB-HealthChecker/2.0|probe|agent_probe|5|1|2026-11-09T00:00:00Z|2026-11-09T00:04:00Z",
-    "203.0.113.66|Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15|scanner|scanner_rows|2|0|2026-11-09T00:01:20Z|2026-11-09T00:01:21Z",
-    "203.0.113.5|Googlebot/2.1 (+http://www.google.com/bot.html)|declared|search|1|0|2026-11-09T00:01:10Z|2026-11-09T00:01:10Z",
+    "client|http_user_agent|class|rule|requests|bad|first|last|claim|list_age_days",
+    "192.0.2.9|ELB-HealthChecker/2.0|probe|agent_probe|5|1|2026-11-09T00:00:00Z|2026-11-09T00:04:00Z|∅|∅",
+    "203.0.113.66|Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15|scanner|scanner_rows|2|0|2026-11-09T00:01:20Z|2026-11-09T00:01:21Z|∅|∅",
+    "203.0.113.5|Googlebot/2.1 (+http://www.google.com/bot.html)|declared|search|1|0|2026-11-09T00:01:10Z|2026-11-09T00:01:10Z|unverified|∅",
 ];
 
 #[tokio::test]
@@ -253,7 +276,9 @@ async fn bots_show_people_when_asked() {
     assert_eq!(found.len(), BOTS.len() + 2);
     assert_eq!(
         found[1],
-        format!("192.0.2.1|{FIREFOX}|human|human|10|1|2026-11-09T00:00:10Z|2026-11-09T00:04:10Z")
+        format!(
+            "192.0.2.1|{FIREFOX}|human|human|10|1|2026-11-09T00:00:10Z|2026-11-09T00:04:10Z|∅|∅"
+        )
     );
 }
 
@@ -265,11 +290,207 @@ async fn a_request_without_agent_is_a_robot_of_its_own() {
     let found = shown(&answer(&log, "bots", &settings).await);
     assert!(
         found.contains(
-            &"192.0.2.1|∅|robotic|no_agent|1|0|2026-11-09T00:01:40Z|2026-11-09T00:01:40Z"
+            &"192.0.2.1|∅|robotic|no_agent|1|0|2026-11-09T00:01:40Z|2026-11-09T00:01:40Z|∅|∅"
                 .to_owned()
         ),
         "{found:#?}"
     );
+}
+
+/// The week in which clocks go back has 169 hours.
+#[tokio::test]
+async fn a_week_is_as_long_as_its_zone_says() {
+    for (since, until, minutes) in [
+        ("2026-10-18T22:00:00Z", "2026-10-25T23:00:00Z", 169 * 60),
+        ("2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z", 167 * 60),
+    ] {
+        let mut settings = window(since, until);
+        settings.tz = chrono_tz::Europe::Berlin;
+        let answer = answer(&five_minutes(), "uptime", &settings).await;
+        assert_eq!(counts(&answer, "uncovered"), [minutes]);
+    }
+}
+
+/// A list of Googlebot's ranges, made on the day of the logs.
+fn googlebot(range: &str) -> Facts {
+    let list = format!(
+        r#"{{"creationTime": "2026-11-08T00:00:00.000000", "prefixes": [{{"ipv4Prefix": "{range}"}}]}}"#
+    );
+    let list = RangeList::read(&list).unwrap();
+    let made_us = list.made_us.unwrap();
+    let lists = vec![(operator("Googlebot").unwrap(), list.ranges, made_us)];
+    Facts::new(lists, Vec::new(), Vec::new())
+}
+
+#[tokio::test]
+async fn a_claim_is_held_against_the_ranges_of_its_operator() {
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    for (range, expected) in [
+        (
+            "203.0.113.0/28",
+            "declared|verified|1|0|2026-11-09T00:01:10Z|2026-11-09T00:01:10Z|verified",
+        ),
+        (
+            "192.0.2.0/28",
+            "fake|outside_published_ranges|1|0|2026-11-09T00:01:10Z|2026-11-09T00:01:10Z|fake",
+        ),
+    ] {
+        let answer = answer_knowing(googlebot(range), &five_minutes(), "bots", &settings).await;
+        let found = shown(&answer);
+        let expected = format!(
+            "203.0.113.5|Googlebot/2.1 (+http://www.google.com/bot.html)|{expected}|1.0008101851851852"
+        );
+        assert!(found.contains(&expected), "{found:#?}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_vouched_for_is_no_scanner() {
+    let exempt = ranges("# our own checks\n203.0.113.64/29").unwrap();
+    let facts = Facts::new(Vec::new(), exempt, Vec::new());
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    let answer = answer_knowing(facts, &five_minutes(), "classes", &settings).await;
+    assert_eq!(
+        shown(&answer),
+        [
+            "class|clients|requests|share|bytes|bad",
+            "human|3|14|0.7|1400|1",
+            "probe|1|5|0.25|500|1",
+            "declared|1|1|0.05|100|0",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn declared_maintenance_is_no_outage() {
+    let stretches = maintenance("2026-11-09T00:02Z 2026-11-09T00:03Z moved").unwrap();
+    let facts = || Facts::new(Vec::new(), Vec::new(), stretches.clone());
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    let log = five_minutes();
+    let answer = answer_knowing(facts(), &log, "incidents", &settings).await;
+    assert_eq!(answer.rows(), 0);
+    let answer = answer_knowing(facts(), &log, "uptime", &settings).await;
+    let found = shown(&answer);
+    assert_eq!(
+        found[1],
+        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|PASS|1.0|1.0|1.0|1.0|0.8|4|0|0|0|0|1|0|0.9333333333333333|0.9166666666666666|0.20000000000000018"
+    );
+}
+
+#[tokio::test]
+async fn burn_rates_refuse_what_the_target_makes_impossible() {
+    let mut settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    settings.target = 0.85;
+    check_with(&five_minutes(), "burn_rate", &settings, &[
+        "rule|severity|factor|long_minutes|short_minutes|state|burn_long|burn_short|uncovered_long|fired|fired_minutes|last_fired",
+        "down for 3 minutes|page|∅|3|3|quiet|∅|∅|∅|0|0|∅",
+        "burn 10x|page|10.0|30|5|impossible|1.3333333333333333|1.3333333333333333|25|0|0|∅",
+        "burn 5x|page|5.0|120|15|quiet|1.3333333333333333|1.3333333333333333|115|0|0|∅",
+        "burn 3.5x|page|3.5|360|30|quiet|1.3333333333333333|1.3333333333333333|355|0|0|∅",
+        "burn 1.4x|ticket|1.4|1440|120|quiet|1.3333333333333333|1.3333333333333333|1435|1|2|2026-11-09T00:04:00Z",
+        "burn 0.98x|ticket|0.98|4320|360|firing|1.3333333333333333|1.3333333333333333|4315|1|3|2026-11-09T00:05:00Z",
+    ]).await;
+}
+
+#[tokio::test]
+async fn causes_are_what_errors_have_and_other_requests_have_not() {
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T01:00:00Z");
+    check_with(&broken_cart(), "spike_causes", &settings, &[
+        "spike|start|end|server_name|dimension|value|errors|requests|error_share|lift|score|line",
+        "1|2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|path|/cart/{id}|20|20|1.0|2.0|40.0|access.log/776fe21162d2b60e/1:26404",
+        "1|2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|status|500|20|20|1.0|2.0|40.0|access.log/776fe21162d2b60e/1:26404",
+        "1|2026-11-09T00:20:00Z|2026-11-09T00:25:00Z|∅|upstream_status|500|20|20|1.0|2.0|40.0|access.log/776fe21162d2b60e/1:26404",
+    ]).await;
+}
+
+/// Eight days of three quarters of an hour, in which 240 requests are usual; the last day has 1,200 in its second and none in its third.
+fn a_rise_and_a_drop() -> Log {
+    let mut log = Log::default();
+    for day in 0..8 {
+        for quarter in 0..5 {
+            let requests = match (day, quarter) {
+                (7, 2) => 1_200,
+                (7, 3) => 0,
+                _ => 240,
+            };
+            for request in 0..requests {
+                let second = day * 86_400 + 36_000 + quarter * 900 + request * 900 / requests;
+                log.ask("192.0.2.1", second, "GET /shop HTTP/1.1", 200, FIREFOX);
+            }
+        }
+    }
+    log
+}
+
+#[tokio::test]
+async fn volume_tells_surges_and_drops_from_the_usual() {
+    let settings = window("2026-11-16T00:00:00Z", "2026-11-16T12:00:00Z");
+    check_with(
+        &a_rise_and_a_drop(),
+        "volume",
+        &settings,
+        &[
+            "start|end|server_name|kind|requests|usual|z",
+            "2026-11-16T10:30:00Z|2026-11-16T10:45:00Z|∅|surge|1200|240.0|61.967733539318665",
+            "2026-11-16T10:45:00Z|2026-11-16T11:00:00Z|∅|drop|0|240.0|-15.491933384829666",
+        ],
+    )
+    .await;
+}
+
+/// Twelve clients of one network and twelve from anywhere ask for the same page, ten times each in a minute.
+fn two_floods() -> Log {
+    let mut log = five_minutes();
+    for time in 0..10 {
+        for client in 0..12 {
+            let second = 120 + time * 5;
+            let neighbour = format!("203.0.113.{}", 128 + client);
+            log.ask(&neighbour, second, "GET /search?q=a HTTP/1.1", 200, SAFARI);
+            let stranger = format!("198.51.{client}.9");
+            log.ask(&stranger, second, "GET /find HTTP/1.1", 200, SAFARI);
+        }
+    }
+    log
+}
+
+#[tokio::test]
+async fn floods_are_told_by_network_and_by_shape() {
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    check_with(&two_floods(), "flood", &settings, &[
+        "start|end|by|what|requests|clients|peak|usual|asset_share|top_path|line",
+        "2026-11-09T00:02:00Z|2026-11-09T00:03:00Z|prefix|203.0.113.0/24|120|12|120|0.0|0.0|/search|access.log/d46232d760b413bc/1:3201",
+        "2026-11-09T00:02:00Z|2026-11-09T00:03:00Z|shape|/find|120|12|120|0.0|0.0|/find|access.log/d46232d760b413bc/1:3419",
+    ]).await;
+}
+
+#[tokio::test]
+async fn bots_are_shown_with_what_speaks_for_it() {
+    check("bot_evidence", &[
+        "client|http_user_agent|class|rule|claim|requests|assets_share|referer_share|refused_share|paths|busiest_minute|scans|scan_rule|neighbours|line|request",
+        "192.0.2.9|ELB-HealthChecker/2.0|probe|agent_probe|∅|5|0.0|0.0|0.0|1|1|0|∅|2|access.log/d46232d760b413bc/1:0|GET /health",
+        "203.0.113.66|Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15|scanner|scanner_rows|∅|2|0.0|0.0|1.0|2|2|2|sensitive_path|2|access.log/d46232d760b413bc/1:2772|GET /.env",
+        "203.0.113.5|Googlebot/2.1 (+http://www.google.com/bot.html)|declared|search|unverified|1|0.0|0.0|0.0|1|1|0|∅|2|access.log/d46232d760b413bc/1:2626|GET /robots.txt",
+    ]).await;
+}
+
+#[tokio::test]
+async fn a_block_list_leaves_out_where_people_come_from() {
+    let mut log = two_floods();
+    // A person behind an address of the flood, and one in its network.
+    log.visit("203.0.113.130", 200, 200, FIREFOX);
+    let mut settings = window("2026-11-09T00:00:00Z", "2026-11-09T00:05:00Z");
+    settings
+        .parameters
+        .insert("requests".to_owned(), "2".to_owned());
+    let mut expected = vec!["cidr|requests|clients|class|rule|last|deny|geo".to_owned()];
+    expected.extend((128..140).filter(|last| *last != 130).map(|last| {
+        format!(
+            "203.0.113.{last}/32|10|1|flood|rate_of_prefix|2026-11-09T00:02:45Z|deny 203.0.113.{last}/32; # flood (rate_of_prefix), 10 requests|203.0.113.{last}/32 1;"
+        )
+    }));
+    expected.push("203.0.113.66/32|2|1|scanner|scanner_rows|2026-11-09T00:01:21Z|deny 203.0.113.66/32; # scanner (scanner_rows), 2 requests|203.0.113.66/32 1;".to_owned());
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    check_with(&log, "blocklist", &settings, &expected).await;
 }
 
 #[tokio::test]
@@ -775,6 +996,7 @@ async fn every_query_answers_an_empty_window() {
         let expected = match query.name.as_str() {
             "uptime" => 1,
             "minutes" => 5,
+            "burn_rate" => 6,
             _ => 0,
         };
         assert_eq!(rows, expected, "query `{}`", query.name);

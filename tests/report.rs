@@ -109,7 +109,8 @@ fn a_query_of_ones_own_is_a_section_and_a_broken_one_says_so() {
     let run = report();
     assert_eq!(run.code, 2, "{run:#?}");
     assert!(
-        run.stderr.contains("query `Wrong`: no column `stauts`"),
+        run.stderr
+            .contains("query `Wrong`: 1:8: no column `stauts`"),
         "{run:#?}"
     );
     let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();

@@ -10,7 +10,8 @@
 --
 -- A minute is covered from the first to the last request of all logs together; where they are followed, up to the last whole minute before they
 -- were looked at, so that silence is known from nobody looking; and in no case where a gap reaches into it.
--- Simplified: logs of several layers are counted together; there is no declared maintenance.
+-- Maintenance is what the owner declares, by is_maintenance(); nothing in it is an incident.
+-- Simplified: logs of several layers are counted together.
 WITH
 -- What each client and agent met in a minute.
 met AS (
@@ -29,7 +30,9 @@ known AS (
     SELECT met.minute, met.requests, met.good, met.bad, met.shed, v.class,
            v.class = 'probe' AS is_probe,
            class_decides(v.class) AS decides,
-           CASE WHEN v.class = 'probe' OR met.bad + met.shed > 0 THEN compact(v.client) END AS client,
+           -- Where a balancer hides who asks, different agents bear witness.
+           CASE WHEN v.class <> 'probe' AND v.hidden THEN CASE WHEN met.bad + met.shed > 0 THEN compact(v.http_user_agent) END
+                WHEN v.class = 'probe' OR met.bad + met.shed > 0 THEN compact(v.client) END AS client,
            CASE WHEN v.class = 'probe' THEN compact(v.http_user_agent) END AS http_user_agent,
            met.first, met.last
     FROM visitors($since, $until) v
@@ -67,7 +70,7 @@ laid_out AS (
 judged AS (
     SELECT minute, class, requests, good, bad,
            minute_state(named_struct(
-               'minute', minute, 'covered', covered,
+               'minute', minute, 'covered', covered, 'maintenance', is_maintenance(minute),
                'client', client, 'http_user_agent', http_user_agent, 'is_probe', is_probe, 'decides', decides,
                'good', good, 'bad', bad, 'shed', shed, 'first', first, 'last', last)) OVER (ORDER BY minute) AS judgment
     FROM laid_out

@@ -5,11 +5,14 @@
 --
 -- A table for other queries: visitors(since, until), a row per client and agent.
 -- client, http_user_agent (NULL: none was sent), class (probe, package_client, declared, fake, scanner, flood, robotic, human),
--- rule (what decided), name (the program, where it says so), requests, pages (requests that are no assets), bad, bytes (of bodies),
--- sessions, first, last.
+-- rule (what decided), name (the program, where it says so), claim (what became of an agent that names an operator who publishes its
+-- ranges: verified, fake, or unverified without a list of the last 30 days), list_age_days (of that list, at the last request), requests,
+-- pages (requests that are no assets), bad, bytes (of bodies), sessions, first, last, hidden (a private address that at least 30 % of
+-- all come from stands for others, as a balancer's does: then nothing is judged by who else is there).
 --
--- Simplified: no claim is checked against an operator's ranges, so nothing is `fake` or `verified`; a probe without a known agent
--- is learned only where it asks for one path; who else is in an address range is looked at by the hour.
+-- Lists of ranges, and clients that are vouched for, are files of the owner: `floodmark lists`. Without them nothing is fake.
+-- Simplified: a probe without a known agent is learned only where it asks for one path; who else is in an address range is looked at by
+-- the hour.
 WITH
 -- One row per request, with what of it says who asked.
 asked AS (
@@ -36,6 +39,9 @@ session_minutes AS (
            min(time) AS first, max(time) AS last,
            count(*) AS requests,
            count(*) FILTER (WHERE NOT asset) AS pages,
+           -- What it asked for, if that was nothing but a page: people fetch more, and follow links. In an outage they get no further, either.
+           CASE WHEN count(*) FILTER (WHERE asset OR referred) = 0 AND 2 * count(*) FILTER (WHERE is_bad) < count(*)
+                THEN compact(min(path)) END AS shape,
            count(*) FILTER (WHERE get_field(step, 'new_path')) AS new_paths,
            count(*) FILTER (WHERE refused) AS refused,
            count(*) FILTER (WHERE scans) AS scans,
@@ -52,9 +58,9 @@ session_minutes AS (
     GROUP BY client, http_user_agent, prefix, get_field(step, 'session'), minute
 ),
 -- Who else is there: the neighbourhood's requests, its clients, the other agents of the client. A flood comes from many addresses of
--- few networks.
+-- few networks, or for one page from everywhere.
 crowded AS (
-    SELECT *, crowd(client, http_user_agent, prefix, minute, requests, pages) OVER () AS crowd FROM session_minutes
+    SELECT *, crowd(client, http_user_agent, prefix, minute, requests, pages, shape) OVER () AS crowd FROM session_minutes
 ),
 sessions AS (
     SELECT client, http_user_agent, prefix, session,
@@ -71,8 +77,13 @@ sessions AS (
            max(get_field(crowd, 'prefix_pages')) AS prefix_pages_per_minute_max,
            max(get_field(crowd, 'clients_in_prefix')) AS clients_in_prefix,
            max(get_field(crowd, 'agents_of_client')) AS agents_of_client,
+           -- A private address from which a large part of all comes stands for others: that of a balancer.
+           is_private(client) AND max(get_field(crowd, 'client_share')) >= 0.3 AS hidden,
            first_value(get_field(crowd, 'prefix_asset_share')
                        ORDER BY get_field(crowd, 'prefix_pages') DESC, minute) AS prefix_asset_share,
+           max(get_field(crowd, 'shape_pages')) AS shape_pages_per_minute_max,
+           max(get_field(crowd, 'shape_clients')) AS shape_clients,
+           max(get_field(crowd, 'shape_usual')) AS shape_usual,
            sum(gaps) AS gaps,
            CAST(sum(gap_sum_us) AS DOUBLE) / 1e6 AS gap_sum,
            CAST(sum(gap_squares_us) AS DOUBLE) / 1e12 AS gap_squares
@@ -81,11 +92,15 @@ sessions AS (
 ),
 -- Judges each session.
 judged AS (
-    SELECT client, http_user_agent, requests, pages, bad, bytes, first, last,
+    SELECT client, http_user_agent, requests, pages, bad, bytes, first, last, hidden,
            session_class(named_struct(
                'http_user_agent', http_user_agent,
+               -- A log without agents says nothing about who sends none.
+               'agent_missing', coalesce(http_user_agent, '') = '' AND count(http_user_agent) OVER () > 0,
                -- Who says what it is, is that.
                'probe', like_a_clock AND bot(http_user_agent) IS NULL,
+               'standing', get_field(claim(client, http_user_agent, last), 'standing'),
+               'exempt', is_exempt(client),
                'requests', requests,
                'pages', pages,
                'distinct_paths', distinct_paths,
@@ -102,7 +117,11 @@ judged AS (
                'agents_of_client', agents_of_client,
                'clients_in_prefix', clients_in_prefix,
                'prefix_pages_per_minute_max', prefix_pages_per_minute_max,
-               'prefix_asset_share', prefix_asset_share)) AS judgment
+               'prefix_asset_share', prefix_asset_share,
+               'shape_pages_per_minute_max', shape_pages_per_minute_max,
+               'shape_clients', shape_clients,
+               'shape_usual', shape_usual,
+               'hidden', hidden)) AS judgment
     FROM sessions
 ),
 -- One session as a scanner or in a flood marks the client and agent; robotic is who is so most of the time.
@@ -110,7 +129,7 @@ weighed AS (
     SELECT client, http_user_agent,
            count(*) AS sessions,
            sum(requests) AS requests, sum(pages) AS pages, sum(bad) AS bad, sum(bytes) AS bytes,
-           min(first) AS first, max(last) AS last,
+           min(first) AS first, max(last) AS last, bool_or(hidden) AS hidden,
            sum(requests) FILTER (WHERE get_field(judgment, 'class') = 'scanner') AS scanner,
            sum(requests) FILTER (WHERE get_field(judgment, 'class') = 'flood') AS flood,
            sum(requests) FILTER (WHERE get_field(judgment, 'class') = 'robotic') AS robotic,
@@ -123,16 +142,18 @@ weighed AS (
     GROUP BY client, http_user_agent
 )
 SELECT client, http_user_agent,
-       CASE WHEN scanner > 0 THEN 'scanner'
+       CASE WHEN scanner > 0 AND (NOT hidden OR scanner * 2 > requests) THEN 'scanner'
             WHEN flood > 0 THEN 'flood'
             WHEN own IS NOT NULL THEN own
             WHEN robotic * 2 > requests THEN 'robotic'
             ELSE 'human' END AS class,
-       CASE WHEN scanner > 0 THEN scanner_rule
+       CASE WHEN scanner > 0 AND (NOT hidden OR scanner * 2 > requests) THEN scanner_rule
             WHEN flood > 0 THEN flood_rule
             WHEN own IS NOT NULL THEN own_rule
             WHEN robotic * 2 > requests THEN robotic_rule
             ELSE 'human' END AS rule,
        bot_name(http_user_agent) AS name,
-       requests, pages, bad, bytes, sessions, first, last
+       get_field(claim(client, http_user_agent, last), 'standing') AS claim,
+       get_field(claim(client, http_user_agent, last), 'list_age_days') AS list_age_days,
+       requests, pages, bad, bytes, sessions, first, last, hidden
 FROM weighed

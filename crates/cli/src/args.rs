@@ -36,6 +36,8 @@ pub(crate) enum Command {
     /// Look after the lake: what it holds, whether it is whole, small files, old days
     #[command(subcommand)]
     Lake(LakeCommand),
+    /// Say what is known beyond the logs: lists of the ranges that crawlers ask from, and their age
+    Lists,
     /// Write labelled traffic and its truth
     Simulate(SimulateArgs),
     /// Print the completion script for a shell
@@ -71,6 +73,10 @@ pub(crate) struct Shared {
     /// Believe X-Forwarded-For from proxies in this range; may be repeated
     #[arg(long, global = true, value_name = "CIDR")]
     pub(crate) trust: Vec<String>,
+    /// Folder of what is known beyond the logs: lists/ of the ranges that crawlers ask from, exempt.txt, maintenance.txt; `floodmark lists`
+    /// says more [default: $XDG_CONFIG_HOME/floodmark, or /etc/floodmark]
+    #[arg(long, global = true, value_name = "DIR", env = "FLOODMARK_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
     /// Zone in which days and weeks begin and times are shown
     #[arg(long, global = true, value_name = "ZONE", default_value = "UTC")]
     pub(crate) tz: String,
@@ -263,6 +269,9 @@ pub(crate) struct QueryArgs {
     /// Print the SQL with its parameters filled in, and run nothing
     #[arg(long)]
     pub(crate) sql: bool,
+    /// Tell one row as a story, counted from 1: of error_spikes, what it was, what the errors have in common, and lines
+    #[arg(long, value_name = "N", conflicts_with = "sql")]
+    pub(crate) explain: Option<usize>,
     #[command(flatten)]
     pub(crate) window: WindowArgs,
     #[command(flatten)]
@@ -334,4 +343,19 @@ pub(crate) struct SimulateArgs {
     /// Host name of the site
     #[arg(long, value_name = "NAME", default_value = "www.example.org")]
     pub(crate) site: String,
+    /// Minutes between two probes of the monitor; 0: none
+    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    pub(crate) monitor: u16,
+    /// Share of the application's answers that fail in an outage
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) outage_share: f64,
+    /// Addresses of the flood [default: 220 times the rate]
+    #[arg(long, value_name = "N")]
+    pub(crate) flood_bots: Option<u16>,
+    /// The flood comes from everywhere, and not from a handful of networks
+    #[arg(long)]
+    pub(crate) flood_everywhere: bool,
+    /// A balancer is in front, whose address stands in each line
+    #[arg(long)]
+    pub(crate) behind_balancer: bool,
 }

@@ -6,6 +6,7 @@ mod beyond;
 mod clock;
 mod commands;
 mod conf;
+mod facts;
 mod followed;
 mod formats;
 mod logs;
@@ -119,6 +120,7 @@ fn run(cli: &Cli) -> Result<Outcome> {
         Command::Tail(args) => runtime.block_on(commands::tail(&plan, args)),
         Command::Inspect(args) => commands::inspect(&plan, args),
         Command::Lake(command) => runtime.block_on(commands::lake(&plan, command)),
+        Command::Lists => commands::lists(&plan),
         Command::Simulate(args) => commands::simulate(&plan, args),
         Command::Completions { shell } => commands::completions(*shell),
         Command::Man => commands::man(),

@@ -1,6 +1,7 @@
 //! The checked plan of a run, built once from the arguments.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -12,6 +13,7 @@ use floodmark_store::Location;
 use floodmark_store::{S3Location, S3Options};
 
 use crate::args::Shared;
+use crate::facts;
 use crate::say::{Level, Voice};
 
 /// What holds for the whole run.
@@ -25,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) port: u16,
     /// Ranges that `Trust` can read.
     pub(crate) trust: Vec<String>,
+    /// Folder of what is known beyond the logs; need not be there.
+    pub(crate) config: PathBuf,
     pub(crate) tz: chrono_tz::Tz,
     /// A folder of named queries.
     pub(crate) queries: Option<PathBuf>,
@@ -83,6 +87,7 @@ impl Plan {
             nginx_prefix: shared.nginx_prefix.clone(),
             port: shared.port,
             trust: shared.trust.clone(),
+            config: config(shared.config.as_ref())?,
             tz,
             queries: shared.queries.clone(),
             log_set: shared.log_set.clone(),
@@ -132,6 +137,7 @@ impl Plan {
             threads: self.threads,
             memory_bytes: self.memory_bytes,
             timeout: timeout_s.map(Duration::from_secs),
+            facts: Arc::new(facts::read(self).facts),
             ..EngineOptions::default()
         }
     }
@@ -158,12 +164,35 @@ fn s3_location(url: &str) -> Result<Location> {
     )
 }
 
+/// The system's own folder is for services, which have no home.
+const SYSTEM_CONFIG: &str = "/etc/floodmark";
+
+fn config(given: Option<&PathBuf>) -> Result<PathBuf> {
+    if let Some(folder) = given {
+        if !folder.is_dir() {
+            bail!(
+                "`--config`: expected a folder, found none at `{}`",
+                folder.display()
+            );
+        }
+        return Ok(folder.clone());
+    }
+    let home = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+    let own = home.map(|home| home.join("floodmark"));
+    let system = Path::new(SYSTEM_CONFIG);
+    Ok(match own {
+        Some(own) if own.is_dir() || !system.is_dir() => own,
+        _ => system.to_owned(),
+    })
+}
+
+/// A folder that the environment names.
+fn absolute(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(name).map(PathBuf::from);
+    path.filter(|path| path.is_absolute())
+}
+
 fn default_lake() -> Result<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
     let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
     let data =
         data.ok_or_else(|| anyhow!("no folder for the lake\nhint: name one with `--lake DIR`"))?;

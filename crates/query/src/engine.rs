@@ -22,6 +22,7 @@ use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
 use crate::beyond::{all_lines, all_minutes, all_sources};
+use crate::facts::Facts;
 use crate::header::NamedQuery;
 use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
@@ -41,6 +42,8 @@ pub struct EngineOptions {
     /// Whether a call of `visitors()` or `judged_minutes()` is worked out once and its rows are kept, as far as memory allows: for a
     /// report, which asks for the same a dozen times. Default no: one query alone is planned as a whole.
     pub remembers_tables: bool,
+    /// What is known beyond the logs; default nothing.
+    pub facts: Arc<Facts>,
 }
 
 impl Default for EngineOptions {
@@ -50,6 +53,7 @@ impl Default for EngineOptions {
             memory_bytes: 1 << 30,
             timeout: None,
             remembers_tables: false,
+            facts: Arc::default(),
         }
     }
 }
@@ -266,7 +270,7 @@ impl Engine {
         options: &EngineOptions,
         sources: &[SourceRow],
     ) -> Result<Self, Error> {
-        functions::register(&context);
+        functions::register(&context, &options.facts);
         let table = context.table("lines").await?;
         let of_kind = |kind: &str| table.clone().filter(col("kind").eq(lit(kind)));
         // Raw logs hold no gaps, so that nobody has to read them to find none.

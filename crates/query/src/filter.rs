@@ -28,7 +28,7 @@ impl RowFilter {
     /// It cannot be read, names what is not there, or is not true or false.
     pub fn new(condition: &str, schema: &SchemaRef) -> Result<Self, Error> {
         let context = SessionContext::new();
-        functions::register(&context);
+        functions::register(&context, &Arc::default());
         let planned = || -> Result<_, DataFusionError> {
             let columns = DFSchema::try_from(Arc::clone(schema))?;
             let read = context.parse_sql_expr(condition, &columns)?;

@@ -9,6 +9,7 @@ mod beyond;
 mod bounds;
 mod engine;
 mod error;
+mod facts;
 mod filter;
 mod functions;
 mod header;
@@ -23,6 +24,7 @@ mod words;
 
 pub use engine::{Answer, Engine, EngineOptions, Running, Vocabulary};
 pub use error::Error;
+pub use facts::{FactError, Facts, Maintenance, RangeList, maintenance, ranges};
 pub use filter::RowFilter;
 pub use functions::{FunctionHelp, functions};
 pub use header::{Chart, ChartKind, HeaderError, NamedQuery, Param, ParamType};

@@ -19,8 +19,14 @@ const FILES: &[(&str, &str)] = queries![
     "uptime",
     "weekly",
     "incidents",
+    "burn_rate",
     "error_spikes",
+    "spike_causes",
+    "volume",
+    "flood",
     "bots",
+    "bot_evidence",
+    "blocklist",
     "classes",
     "minutes",
     "pulse",
@@ -246,7 +252,14 @@ mod tests {
     }
 
     /// Aggregates of floats that are the same in whatever order rows come.
-    const ORDERLESS: &[&str] = &["count", "first_value", "max", "min", "percentile_cont"];
+    const ORDERLESS: &[&str] = &[
+        "count",
+        "first_value",
+        "last_value",
+        "max",
+        "min",
+        "percentile_cont",
+    ];
 
     /// The aggregates of a plan, and whether one adds floats up: a sum of floats depends on the order of its rows.
     fn aggregates(plan: &LogicalPlan) -> Vec<(String, bool)> {

@@ -1,4 +1,4 @@
-//! Questions used as tables: `visitors(since, until)` and `judged_minutes(since, until)`.
+//! Questions used as tables: `visitors(since, until)`, `judged_minutes(since, until)` and `judged_spikes(since, until, …)`.
 //!
 //! Each is a file of `queries/tables` with the header of a named query. It is planned once, with its parameters left open; a call puts
 //! the arguments in their place. The plan of a query that uses it is then one plan, filtered and pruned as if it were written out; or, where the session
@@ -27,6 +27,10 @@ const FILES: &[(&str, &str)] = &[
     (
         "judged_minutes",
         include_str!("../../../queries/tables/judged_minutes.sql"),
+    ),
+    (
+        "judged_spikes",
+        include_str!("../../../queries/tables/judged_spikes.sql"),
     ),
 ];
 

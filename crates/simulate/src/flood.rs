@@ -1,5 +1,6 @@
 //! A flood: hundreds of addresses out of a handful of networks call a page that costs the application dearly.
 
+use crate::Options;
 use crate::agents;
 use crate::dice::{Actor, Dice, count_f64, whole};
 use crate::network;
@@ -12,7 +13,7 @@ const BOTS: f64 = 220.0;
 const BOTS_MAX: f64 = 20_000.0;
 
 /// All of the flood that begins on `day`.
-pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, rate: f64) {
+pub(crate) fn day(world: &mut World<'_>, options: &Options, day: u16) {
     let start_us = world.story.day_start_us(day);
     let end_us = start_us + crate::story::DAY_US;
     let story: &Story = world.story;
@@ -20,12 +21,15 @@ pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, rate: f64) {
         if event.kind != EventKind::Flood || !(start_us..end_us).contains(&event.start_us) {
             continue;
         }
-        let mut dice = Dice::new(seed, Actor::Flood, day, 0);
-        let bots = whole((BOTS * rate).clamp(BOTS / 4.0, BOTS_MAX));
+        let mut dice = Dice::new(options.seed, Actor::Flood, day, 0);
+        let bots = options.flood_bots.map_or_else(
+            || whole((BOTS * options.rate).clamp(BOTS / 4.0, BOTS_MAX)),
+            usize::from,
+        );
         let kit: Vec<_> = (0..12).map(|_| agents::browser(&mut dice).agent).collect();
         let minutes =
             count_f64(usize::try_from((event.end_us - event.start_us) / MINUTE_US).unwrap_or(0));
-        for client in network::flood(&mut dice, bots) {
+        for client in network::flood(&mut dice, options.flood_from, bots) {
             let mut visitor = Visitor::new(Class::Flood, client, Some(dice.pick(&kit).clone()));
             visitor.protocol = if dice.chance(0.5) {
                 "HTTP/2.0"

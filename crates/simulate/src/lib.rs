@@ -63,6 +63,7 @@ const NGINX_CONF: &str = include_str!("nginx.conf.in");
 const WEEKS_MAX: u16 = 520;
 /// Some 300 million lines over five weeks.
 const RATE_MAX: f64 = 3_000.0;
+const FLOOD_BOTS_MAX: u16 = 20_000;
 /// How often a broken deploy is lived through with other dice to learn what share of the requests it breaks.
 const REPLAYS: f64 = 60.0;
 
@@ -80,6 +81,34 @@ pub struct Options {
     pub rate: f64,
     /// The site's name: `server_name` in nginx.conf, and in referers. Default `www.example.org`.
     pub site: String,
+    /// Minutes between two probes of the monitor, up to 60; 0: there is none. Default 1.
+    pub monitor_minutes: u16,
+    /// Share of the application's answers that are 502 in an outage, 0 to 1. Default 1.
+    pub outage_share: f64,
+    /// Addresses of the flood, up to 20,000; `None`: 220 times the rate. Default `None`.
+    pub flood_bots: Option<u16>,
+    /// Where they are. Default [`FloodFrom::Networks`].
+    pub flood_from: FloodFrom,
+    /// Whose address stands in the log. Default [`LoggedAddress::Client`].
+    pub logged_address: LoggedAddress,
+}
+
+/// Where the addresses of a flood are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloodFrom {
+    /// In a handful of networks.
+    Networks,
+    /// Anywhere, among those of people.
+    Everywhere,
+}
+
+/// Whose address stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoggedAddress {
+    /// Who asked.
+    Client,
+    /// A balancer in front that tells nobody who asked.
+    Balancer,
 }
 
 impl Default for Options {
@@ -90,6 +119,11 @@ impl Default for Options {
             end: NaiveDate::from_ymd_opt(2026, 11, 16).expect("a day that exists"),
             rate: 1.0,
             site: "www.example.org".to_owned(),
+            monitor_minutes: 1,
+            outage_share: 1.0,
+            flood_bots: None,
+            flood_from: FloodFrom::Networks,
+            logged_address: LoggedAddress::Client,
         }
     }
 }
@@ -239,6 +273,17 @@ impl Options {
         if !(0.0..=RATE_MAX).contains(&self.rate) {
             return wrong("rate", "0 to 3000", self.rate.to_string());
         }
+        if self.monitor_minutes > 60 {
+            let found = self.monitor_minutes.to_string();
+            return wrong("monitor_minutes", "0 to 60", found);
+        }
+        if !(0.0..=1.0).contains(&self.outage_share) {
+            return wrong("outage_share", "0 to 1", self.outage_share.to_string());
+        }
+        if self.flood_bots.is_some_and(|bots| bots > FLOOD_BOTS_MAX) {
+            let found = self.flood_bots.unwrap_or_default().to_string();
+            return wrong("flood_bots", "up to 20000", found);
+        }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
         if self.site.is_empty() || self.site.len() > 253 || !self.site.bytes().all(allowed) {
             return wrong("site", "a host name", self.site.clone());
@@ -252,7 +297,7 @@ fn hits_of_day(options: &Options, story: &Story, day: u16) -> Vec<Hit> {
     let mut world = World::new(story);
     welcome_on_day(&mut world, options, day, 0);
     scanners::day(&mut world, options.seed, day);
-    flood::day(&mut world, options.seed, day, options.rate);
+    flood::day(&mut world, options, day);
     world.hits
 }
 
@@ -268,14 +313,15 @@ fn welcome_on_day(world: &mut World<'_>, options: &Options, day: u16, replay: u3
     robots::scrapers(world, seed, day, replay);
 }
 
-/// For each deploy that breaks a path, by its start: the share of requests that is expected to fail. It comes from living through
-/// its day many times, not from counting how it went this once, which in a quiet hour says little.
+/// For each deploy that breaks a path and each outage of a part, by its start: the share of requests that is expected to fail. It comes from
+/// living through its day many times, not from counting how it went this once, which in a quiet hour says little.
 fn broken_shares(options: &Options, story: &Story) -> BTreeMap<i64, f64> {
     let replays = whole((REPLAYS / options.rate.max(1.0)).max(3.0));
-    let broken = story
-        .events
-        .iter()
-        .filter(|event| matches!(event.kind, EventKind::Broken { .. }));
+    let broken = story.events.iter().filter(|event| match event.kind {
+        EventKind::Broken { .. } => true,
+        EventKind::Refused => story.outage_share < 1.0,
+        EventKind::Silent | EventKind::Newsletter | EventKind::Flood => false,
+    });
     broken
         .map(|event| {
             let day = story.day_of(event.start_us);
@@ -291,7 +337,7 @@ fn broken_shares(options: &Options, story: &Story) -> BTreeMap<i64, f64> {
                 let during = world.hits.iter().filter(|hit| event.covers(hit.end_us));
                 for hit in during {
                     all += 1;
-                    failed += usize::from(hit.status == 500);
+                    failed += usize::from(matches!(hit.status, 500 | 502));
                 }
             }
             (event.start_us, count_f64(failed) / count_f64(all.max(1)))

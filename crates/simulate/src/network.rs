@@ -6,10 +6,12 @@
 //! | 192.0.2.0/24 | crawlers, libraries and feed readers that say who they are, the monitor, package clients |
 //! | 198.51.100.0/24 | scrapers, fake crawlers, some scanners |
 //! | 203.0.113.0/25, 2001:db8:bad::/48 | scanners |
+//! | 10.0.0.10 | a balancer that tells nobody who asked |
 //! | 203.0.113.128/25, some /24 of 198.18.0.0/16, some /64 of 2001:db8:f000::/36 | the flood |
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::FloodFrom;
 use crate::dice::Dice;
 
 /// The office that many people share.
@@ -17,6 +19,9 @@ pub(crate) const OFFICE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 19, 40, 7));
 pub(crate) const MONITOR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250));
 /// Where the monitor asks again from when a probe failed.
 pub(crate) const MONITOR_AGAIN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 251));
+
+/// What stands in the log where a balancer tells nobody who asked.
+pub(crate) const BALANCER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
 
 pub(crate) fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, d))
@@ -62,8 +67,11 @@ pub(crate) fn rented(dice: &mut Dice) -> IpAddr {
     v4(198, 51, 100, dice.range(1..128))
 }
 
-/// `count` addresses out of a handful of networks.
-pub(crate) fn flood(dice: &mut Dice, count: usize) -> Vec<IpAddr> {
+/// `count` addresses, out of a handful of networks or of those of people.
+pub(crate) fn flood(dice: &mut Dice, from: FloodFrom, count: usize) -> Vec<IpAddr> {
+    if from == FloodFrom::Everywhere {
+        return (0..count).map(|_| home_v4(dice)).collect();
+    }
     let blocks: Vec<u8> = (0..3 + count / 600).map(|_| dice.range(0..=255)).collect();
     let networks: Vec<u64> = (0..3)
         .map(|_| 0x2001_0db8_f000_0000 | dice.range(0..0x0fff_ffff))

@@ -13,7 +13,7 @@ use crate::world::{Class, Visitor, World};
 const MONITOR_AGENT: &str =
     "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)";
 
-/// Once a minute, always at the same second but for the network. A failed probe is checked at once from elsewhere.
+/// Once a minute, or less often, always at the same second but for the network. A failed probe is checked at once from elsewhere.
 pub(crate) fn monitor(world: &mut World<'_>, seed: u64, day: u16, replay: u32) {
     let phase_us =
         Dice::new(seed, Actor::Monitor, u16::MAX, 0).range(5 * SECOND_US..55 * SECOND_US);
@@ -22,7 +22,8 @@ pub(crate) fn monitor(world: &mut World<'_>, seed: u64, day: u16, replay: u32) {
     let mut visitor = Visitor::new(Class::Probe, network::MONITOR, Some(agent.clone()));
     let mut again = Visitor::new(Class::Probe, network::MONITOR_AGAIN, Some(agent));
     let start_us = world.story.day_start_us(day);
-    for minute in 0..DAY_US / MINUTE_US {
+    let every = i64::from(world.story.monitor_minutes);
+    for minute in (0..DAY_US / MINUTE_US).filter(|minute| every > 0 && minute % every == 0) {
         let at_us = start_us + minute * MINUTE_US + phase_us + micros(dice.near(0.0, 0.12));
         // Its own network fails it now and then.
         if dice.chance(1.0 / 9_000.0) {

@@ -2,8 +2,8 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::Options;
 use crate::dice::{Actor, Dice, micros};
+use crate::{LoggedAddress, Options};
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
 pub(crate) const MINUTE_US: i64 = 60 * SECOND_US;
@@ -58,6 +58,10 @@ pub(crate) struct Story {
     pub(crate) end_us: i64,
     /// In order of time, at least [`APART_US`] from each other.
     pub(crate) events: Vec<Event>,
+    pub(crate) monitor_minutes: u16,
+    /// Share of the application's answers that fail while it is refused.
+    pub(crate) outage_share: f64,
+    pub(crate) logged_address: LoggedAddress,
 }
 
 impl Story {
@@ -74,6 +78,9 @@ impl Story {
             start_us: midnight_us(first_day),
             end_us: midnight_us(options.end),
             events: Vec::new(),
+            monitor_minutes: options.monitor_minutes,
+            outage_share: options.outage_share,
+            logged_address: options.logged_address,
         };
         let mut dice = Dice::new(options.seed, Actor::Story, 0, LANE);
 

@@ -109,7 +109,7 @@ pub struct Spike {
     pub single_client: bool,
 }
 
-/// `shares` has, for each event that breaks a path, the share of requests that goes there.
+/// `shares` has, for each event in which not all fails, the share of requests that does.
 pub(crate) fn incidents(story: &Story, shares: &BTreeMap<i64, f64>) -> Vec<Incident> {
     let kind = |event: &Event| match bad_share(event, shares) {
         share if share >= OUTAGE => Some(IncidentKind::Outage),
@@ -189,8 +189,15 @@ fn bad_part(story: &Story, minute_us: i64, shares: &BTreeMap<i64, f64>) -> f64 {
 
 fn bad_share(event: &Event, shares: &BTreeMap<i64, f64>) -> f64 {
     match event.kind {
-        EventKind::Refused | EventKind::Silent => 1.0,
-        EventKind::Broken { .. } => shares.get(&event.start_us).copied().unwrap_or(0.0),
+        EventKind::Refused | EventKind::Broken { .. } => {
+            let whole = if event.kind == EventKind::Refused {
+                1.0
+            } else {
+                0.0
+            };
+            shares.get(&event.start_us).copied().unwrap_or(whole)
+        }
+        EventKind::Silent => 1.0,
         EventKind::Newsletter | EventKind::Flood => 0.0,
     }
 }

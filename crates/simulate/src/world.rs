@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
+use crate::LoggedAddress;
 use crate::dice::{Dice, micros};
+use crate::network;
 use crate::site::{self, Handler};
 use crate::story::{EventKind, SECOND_US, Story};
 
@@ -202,7 +204,7 @@ impl<'story> World<'story> {
             return self.log(visitor, at_us, 0.0, request, 503, body(190), referer, None);
         }
         match self.story.at(at_us).map(|event| event.kind) {
-            Some(EventKind::Refused) => {
+            Some(EventKind::Refused) if self.is_refused(dice) => {
                 let took_ms = dice.range(0.0..3.0);
                 return self.log(
                     visitor,
@@ -268,6 +270,11 @@ impl<'story> World<'story> {
             referer,
             Some(page.status),
         )
+    }
+
+    fn is_refused(&self, dice: &mut Dice) -> bool {
+        let share = self.story.outage_share;
+        share >= 1.0 || dice.chance(share)
     }
 
     /// A file that the browser has and asks about (`If-Modified-Since`).
@@ -351,7 +358,10 @@ impl<'story> World<'story> {
         self.hits.push(Hit {
             end_us,
             class: visitor.class,
-            client: visitor.client,
+            client: match self.story.logged_address {
+                LoggedAddress::Client => visitor.client,
+                LoggedAddress::Balancer => network::BALANCER,
+            },
             // Browsers repeat the password only below the path that asked for it.
             user: visitor.user.filter(|_| request.starts_with(b"GET /admin/")),
             request,

@@ -1,13 +1,15 @@
 //! What a run writes, read back by the plainest means.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use flate2::read::MultiGzDecoder;
-use floodmark_simulate::{Class, Error, IncidentKind, Options, Summary, simulate};
+use floodmark_simulate::{
+    Class, Error, FloodFrom, IncidentKind, LoggedAddress, Options, Summary, simulate,
+};
 
 /// A line cut at its quotes, which is enough because Nginx escapes those within a field.
 struct Line {
@@ -318,5 +320,87 @@ fn sample_logs_are_the_default_run() {
     for (class, lines) in &truth.classes {
         let row = format!("| {} | {lines} |", class.name());
         assert!(readme.contains(&row), "README.md lacks {row}");
+    }
+}
+
+/// All lines of a world that differs from the small one.
+fn lines_of(options: &Options) -> (Summary, Vec<Line>) {
+    let out = tempfile::tempdir().expect("a folder");
+    let summary = simulate(options, out.path()).expect("a run");
+    let lines = logs(&summary).into_iter().flat_map(|(_, lines)| lines);
+    let lines = lines.collect();
+    (summary, lines)
+}
+
+#[test]
+fn behind_a_balancer_there_is_one_address() {
+    let (_, lines) = lines_of(&Options {
+        logged_address: LoggedAddress::Balancer,
+        ..small(3)
+    });
+    assert!(lines.iter().all(|line| line.client == "10.0.0.10"));
+}
+
+#[test]
+fn a_monitor_asks_as_often_as_it_is_told() {
+    let asked = |monitor_minutes| {
+        let (summary, _) = lines_of(&Options {
+            monitor_minutes,
+            ..small(3)
+        });
+        summary.truth.classes.get(&Class::Probe).copied()
+    };
+    assert_eq!(asked(0), None);
+    let [each, fifth] = [asked(1), asked(5)].map(|lines| lines.expect("a monitor"));
+    assert!((4 * fifth..6 * fifth).contains(&each), "{each}, {fifth}");
+}
+
+#[test]
+fn a_flood_has_the_addresses_it_is_told() {
+    let (_, lines) = lines_of(&Options {
+        flood_bots: Some(300),
+        flood_from: FloodFrom::Everywhere,
+        ..small(3)
+    });
+    let flood: HashSet<&str> = lines
+        .iter()
+        .filter(|line| line.request.contains("&page="))
+        .map(|line| line.client.as_str())
+        .collect();
+    let networks: HashSet<&str> = flood
+        .iter()
+        .filter_map(|client| Some(client.rsplit_once('.')?.0))
+        .collect();
+    assert!((250..=300).contains(&flood.len()), "{}", flood.len());
+    assert!(networks.len() > 200, "{}", networks.len());
+}
+
+#[test]
+fn a_part_of_the_answers_fails_in_an_outage_of_a_part() {
+    let (summary, lines) = lines_of(&Options {
+        outage_share: 0.3,
+        ..small(3)
+    });
+    let failed = lines.iter().filter(|line| line.status == 502).count();
+    assert!(failed > 0);
+    let spikes = summary
+        .truth
+        .spikes
+        .iter()
+        .filter(|spike| spike.path.is_none());
+    for spike in spikes {
+        let during = || {
+            let inside = |line: &&Line| (spike.start..spike.end).contains(&line.time);
+            let of_application = |line: &&Line| line.upstream_status != "-";
+            lines.iter().filter(inside).filter(of_application)
+        };
+        let failed = during().filter(|line| line.status == 502).count();
+        // A monitor asks each minute, and once more where that failed.
+        assert!(failed * 10 > during().count() && failed * 10 < during().count() * 6);
+        let incidents = &summary.truth.incidents;
+        let of_it = incidents
+            .iter()
+            .find(|incident| incident.start == spike.start);
+        assert!(of_it.is_none_or(|incident| incident.kind == IncidentKind::Degraded));
     }
 }

@@ -139,6 +139,8 @@ pub struct Minute {
     pub shed: u32,
     /// Neutral requests of visitors; they decide nothing.
     pub neutral: u32,
+    /// Distinct visitors (clients and agents) of the good, bad and shed requests; 0 when not counted, then the requests stand for them.
+    pub visitors: u32,
     /// Distinct clients of the bad requests.
     pub bad_clients: u32,
     /// Distinct clients of the bad requests from [`NEAR_MINUTES`] before to as many after; 0 when not counted, then the largest
@@ -187,9 +189,12 @@ impl Minute {
         self.covered && !self.maintenance && self.good_all() + self.bad_all() > 0
     }
 
-    /// Requests of visitors whose absence would be noticed.
+    /// What would be missed in a silence: visitors, since one of them asks for dozens of things at once.
     pub(crate) fn visits(&self) -> u64 {
-        u64::from(self.good) + u64::from(self.bad) + u64::from(self.shed)
+        match self.visitors {
+            0 => u64::from(self.good) + u64::from(self.bad) + u64::from(self.shed),
+            visitors => u64::from(visitors),
+        }
     }
 }
 
@@ -429,7 +434,14 @@ fn mark_missed(
         .iter()
         .map(|&slot| served(slot - half_s, slot + half_s))
         .collect();
-    if contradicted.iter().filter(|&&served| served).count() >= PROBE_CONTRADICTED_MIN {
+    // Not beside the two sightings: an outage begins after the last probe that was answered and ends before the next, with people served
+    // on both sides of it, and all of that in minutes.
+    let margin_s = 2 * half_s + 60;
+    let is_inside =
+        |slot: i64| slot - half_s >= before + margin_s && slot + half_s <= after - margin_s;
+    let in_vain = slots.iter().zip(&contradicted);
+    let in_vain = in_vain.filter(|&(&slot, &served)| served && is_inside(slot));
+    if in_vain.count() >= PROBE_CONTRADICTED_MIN {
         return;
     }
     // Runs of two or more slots that nobody contradicts, each in a minute that a log covers.

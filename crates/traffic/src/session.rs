@@ -17,6 +17,14 @@ pub const FLOOD_PREFIX_PAGES_PER_MINUTE: u32 = 60;
 pub const FLOOD_PREFIX_CLIENTS: u32 = 5;
 /// … and less than this share of its requests are assets: an office behind one range loads styles and images with its pages.
 pub const FLOOD_ASSET_SHARE_MAX: f64 = 0.2;
+/// Pages per minute of one page that nobody usually asks for so much, from anywhere, …
+pub const FLOOD_SHAPE_PAGES_PER_MINUTE: u32 = 60;
+/// … by at least so many addresses that ask for nothing else …
+pub const FLOOD_SHAPE_CLIENTS: u32 = 20;
+/// … and at least this many times the usual: a busy page is no flood.
+pub const FLOOD_SHAPE_RISE: f64 = 10.0;
+/// Paths up to which a session asks for nothing else.
+pub const FLOOD_SHAPE_PATHS_MAX: u32 = 3;
 /// Fewest pages from which a rhythm or the lack of assets says something.
 pub const ROBOTIC_PAGES_MIN: u32 = 20;
 /// Coefficient of variation of the gaps below which they are a timer's: people's gaps scatter by more than their mean.
@@ -41,6 +49,8 @@ pub struct SessionFeatures {
     pub agent_missing: bool,
     /// It is a known or learned probe.
     pub probe: bool,
+    /// Its client is one that the site's owner vouches for.
+    pub exempt: bool,
     /// All requests.
     pub requests: u32,
     /// Requests for pages and calls: all that is no asset.
@@ -73,6 +83,14 @@ pub struct SessionFeatures {
     pub prefix_pages_per_minute_max: u32,
     /// Share of assets among the requests of its /24 or /64, 0..=1.
     pub prefix_asset_share: f64,
+    /// Pages in the busiest minute of all who then asked for this page and nothing else; 0 if it asked for more, or met an error mostly.
+    pub shape_pages_per_minute_max: u32,
+    /// Distinct clients of those.
+    pub shape_clients: u32,
+    /// Their usual pages per minute.
+    pub shape_usual: f64,
+    /// Its client's address stands for many clients, as that of a balancer which does not tell who asked.
+    pub hidden: bool,
 }
 
 /// Who a session was.
@@ -123,7 +141,8 @@ impl Class {
 #[must_use]
 pub fn class(session: &SessionFeatures) -> (Class, &'static str) {
     let kind = session.agent.map(|agent| agent.kind);
-    if session.probe || kind == Some(AgentKind::Probe) {
+    let is_fake = session.standing == Some(Standing::Fake) && !session.exempt && !session.hidden;
+    if session.probe || (kind == Some(AgentKind::Probe) && !is_fake) {
         return (
             Class::Probe,
             if session.probe {
@@ -133,18 +152,25 @@ pub fn class(session: &SessionFeatures) -> (Class, &'static str) {
             },
         );
     }
-    if session.scanner_rows >= SCANNER_ROWS_MIN {
+    if session.exempt {
+        return match kind {
+            Some(AgentKind::Package | AgentKind::Webhook) => (Class::PackageClient, "exempt"),
+            Some(_) => (Class::Declared, "exempt"),
+            None => (Class::Human, "exempt"),
+        };
+    }
+    if session.scanner_rows >= scanner_rows_min(session) {
         return (Class::Scanner, "scanner_rows");
     }
     if kind == Some(AgentKind::Scanner) {
         return (Class::Scanner, "agent_scanner");
     }
+    if is_fake {
+        return (Class::Fake, "outside_published_ranges");
+    }
     match kind {
         Some(AgentKind::Package) => return (Class::PackageClient, "agent_package"),
         Some(AgentKind::Webhook) => return (Class::PackageClient, "agent_webhook"),
-        Some(_) if session.standing == Some(Standing::Fake) => {
-            return (Class::Fake, "outside_published_ranges");
-        }
         Some(_) if session.standing == Some(Standing::Verified) => {
             return (Class::Declared, "verified");
         }
@@ -162,7 +188,18 @@ pub fn class(session: &SessionFeatures) -> (Class, &'static str) {
     }
 }
 
+// Behind one address scanners and people look like one visitor: what most of it is, it is called.
+fn scanner_rows_min(session: &SessionFeatures) -> u32 {
+    match session.hidden {
+        true => session.requests / 2 + 1,
+        false => SCANNER_ROWS_MIN,
+    }
+}
+
 fn flood(session: &SessionFeatures) -> Option<&'static str> {
+    if session.hidden {
+        return None;
+    }
     let bare = share(session.assets, session.requests) < FLOOD_ASSET_SHARE_MAX;
     if bare && session.pages_per_minute_max >= FLOOD_PAGES_PER_MINUTE && !follows_links(session) {
         return Some("rate_of_client");
@@ -177,12 +214,22 @@ fn flood(session: &SessionFeatures) -> Option<&'static str> {
     {
         return Some("rate_of_prefix");
     }
+    let shape = session.shape_pages_per_minute_max >= FLOOD_SHAPE_PAGES_PER_MINUTE
+        && session.shape_clients >= FLOOD_SHAPE_CLIENTS
+        && f64::from(session.shape_pages_per_minute_max) >= FLOOD_SHAPE_RISE * session.shape_usual
+        && session.distinct_paths <= FLOOD_SHAPE_PATHS_MAX;
+    if bare && shape && session.agent.is_none() && !follows_links(session) {
+        return Some("rate_of_shape");
+    }
     None
 }
 
 fn robotic(session: &SessionFeatures) -> Option<&'static str> {
     if session.agent_missing {
         return Some("no_agent");
+    }
+    if session.hidden {
+        return None;
     }
     if session.assets > 0 && session.agents_of_client <= AGENTS_MAX {
         return None;
@@ -343,6 +390,36 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_is_vouched_for_is_what_it_says_it_is() {
+        let known = SessionFeatures {
+            exempt: true,
+            scanner_rows: 9,
+            pages_per_minute_max: 900,
+            ..bare(900)
+        };
+        check(known, (Class::Human, "exempt"));
+        let agent = agent("curl/8.5.0");
+        check(
+            SessionFeatures { agent, ..known },
+            (Class::Declared, "exempt"),
+        );
+    }
+
+    #[test]
+    fn who_only_says_it_is_a_probe_is_none() {
+        check(
+            SessionFeatures {
+                agent: agent(
+                    "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
+                ),
+                standing: Some(Standing::Fake),
+                ..bare(30)
+            },
+            (Class::Fake, "outside_published_ranges"),
+        );
+    }
+
+    #[test]
     fn a_claim_without_a_list_is_never_fake() {
         let googlebot = SessionFeatures {
             agent: agent("Googlebot/2.1"),
@@ -390,6 +467,40 @@ mod tests {
             },
             (Class::Flood, "rate_of_prefix"),
         );
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_is_found_by_what_it_asks_for() {
+        let one_of_many = SessionFeatures {
+            distinct_paths: 1,
+            shape_pages_per_minute_max: 300,
+            shape_clients: 90,
+            shape_usual: 0.4,
+            ..bare(8)
+        };
+        check(one_of_many, (Class::Flood, "rate_of_shape"));
+        let usual = SessionFeatures {
+            shape_usual: 40.0,
+            ..one_of_many
+        };
+        check(usual, (Class::Human, "human"));
+    }
+
+    #[test]
+    fn behind_one_address_nobody_is_judged_by_what_others_do() {
+        let many = SessionFeatures {
+            hidden: true,
+            scanner_rows: 20,
+            pages_per_minute_max: 400,
+            agents_of_client: 300,
+            ..bare(900)
+        };
+        check(many, (Class::Human, "human"));
+        let mostly = SessionFeatures {
+            scanner_rows: 500,
+            ..many
+        };
+        check(mostly, (Class::Scanner, "scanner_rows"));
     }
 
     #[test]

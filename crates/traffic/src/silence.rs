@@ -75,13 +75,15 @@ impl<'minutes> History<'minutes> {
     /// What a silence from index `from` to before `until` is worth; `None` while too little is known.
     ///
     /// Silence over a stretch is at most as likely as silence over any part of it, so the part with the strongest expectation
-    /// speaks, among windows of an hour, two, four … up to a day. A window's length sets which dispersion divides it.
+    /// speaks, among windows of an hour, two, four … up to a day, and the stretch itself up to that. A window's length sets which
+    /// dispersion divides it.
     pub(crate) fn silence(&mut self, from: usize, until: usize) -> Option<Silence> {
         let length = until - from;
         if length < HOUR {
             return self.window(from, until, HOUR);
         }
-        let mut best: Option<Silence> = None;
+        let whole = length.min(DAY);
+        let mut best = self.window(until - whole, until, whole);
         let mut window = HOUR;
         while window <= length.min(DAY) {
             for start in (from..=until - window).step_by(window / 2) {

@@ -87,6 +87,8 @@ pub struct Spike {
     pub start: i64,
     /// Minute after the last one.
     pub end: i64,
+    /// Minute at whose end it was clear.
+    pub opened: i64,
     /// Bad requests within.
     pub bad: u64,
     /// Requests within.
@@ -198,6 +200,7 @@ impl Sum {
 #[derive(Debug, Clone, Copy)]
 struct Open {
     start: usize,
+    opened: usize,
     last_loud: usize,
     window: i64,
     rate_min: f64,
@@ -362,6 +365,7 @@ impl<'points> Series<'points> {
         }
         Open {
             start,
+            opened: at,
             last_loud: at,
             window,
             rate_min: rate_min(p0),
@@ -380,6 +384,9 @@ impl<'points> Series<'points> {
                 let start = self
                     .points
                     .partition_point(|point| point.minute < last.start);
+                let opened = self
+                    .points
+                    .partition_point(|point| point.minute < last.opened);
                 let (p0, tail, window) = if last.tail <= spike.tail {
                     (last.p0, last.tail, last.window)
                 } else {
@@ -388,6 +395,7 @@ impl<'points> Series<'points> {
                 self.found.pop();
                 let merged = self.spike(Open {
                     start,
+                    opened,
                     p0,
                     tail,
                     window,
@@ -428,6 +436,7 @@ impl<'points> Series<'points> {
         Spike {
             start: points[0].minute,
             end: self.points[open.last_loud].minute + 1,
+            opened: self.points[open.opened].minute,
             bad: sum.bad,
             n: sum.n,
             peak_rate: peaks.fold(sum.rate(), f64::max),

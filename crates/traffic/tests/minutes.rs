@@ -202,6 +202,15 @@ fn a_probe_that_stops_while_people_are_served_is_broken() {
     assert!(!letters(&probed(&letters_given, 30..80)).contains('D'));
 }
 
+/// A busy site: people are served in the minutes in which an outage begins and ends.
+#[test]
+fn people_beside_an_outage_do_not_make_the_probe_a_broken_one() {
+    let given = format!("{}{}{}", "u".repeat(31), ".".repeat(500), "u".repeat(40));
+    let judged = letters(&probed(&given, 30..532));
+    // Of the first minute nobody knows in which of its seconds people were served last.
+    assert_eq!(judged.matches('D').count(), 499, "{judged}");
+}
+
 #[test]
 fn a_probe_removed_for_good_is_forgotten() {
     let given = format!(

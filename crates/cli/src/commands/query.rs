@@ -1,10 +1,11 @@
 //! `floodmark query`: the named queries.
 
 use anyhow::{Result, anyhow};
-use floodmark_query::NamedQuery;
+use floodmark_query::{NamedQuery, Settings};
 
 use crate::args::QueryArgs;
 use crate::commands::answer::{Asked, Asks, write};
+use crate::commands::explain::explain;
 use crate::plan::Plan;
 use crate::queries::Queries;
 use crate::{Outcome, out, window};
@@ -17,23 +18,23 @@ pub(crate) async fn query(plan: &Plan, args: &QueryArgs) -> Result<Outcome> {
     };
     let query = queries.find(name)?;
     let asked = Asked::open(plan, &args.answer.from, Asks::Query, args.answer.timeout).await?;
-    let statement = statement(plan, args, query, &asked).await?;
+    let settings = settings(plan, args, &asked).await?;
+    let statement = asked.engine.statement(query, &settings).await?;
     if args.sql {
         out::print(&format!("{statement}\n"))?;
         return Ok(Outcome::Done);
+    }
+    if let Some(number) = args.explain {
+        explain(&asked.engine, name, number, &settings).await?;
+        return Ok(asked.footer(plan, 1, 0, None));
     }
     let mut running = asked.engine.start(&statement).await?;
     let rows = write(plan, &mut running, &args.answer, query.chart.as_ref()).await?;
     Ok(asked.footer(plan, rows, running.bytes_scanned(), None))
 }
 
-/// The SQL of a query, its parameters filled in.
-pub(super) async fn statement(
-    plan: &Plan,
-    args: &QueryArgs,
-    query: &NamedQuery,
-    asked: &Asked,
-) -> Result<String> {
+/// The window of a query and the values of its parameters.
+pub(super) async fn settings(plan: &Plan, args: &QueryArgs, asked: &Asked) -> Result<Settings> {
     let mut settings = window::settings(&asked.engine, &args.window, plan.tz).await?;
     for param in &args.params {
         let (name, value) = param
@@ -43,7 +44,7 @@ pub(super) async fn statement(
             .parameters
             .insert(name.to_owned(), value.to_owned());
     }
-    Ok(asked.engine.statement(query, &settings).await?)
+    Ok(settings)
 }
 
 /// Every query with its question and its parameters.

@@ -1,7 +1,7 @@
 //! `floodmark simulate`: labelled traffic into a folder.
 
 use anyhow::Result;
-use floodmark_simulate::Options;
+use floodmark_simulate::{FloodFrom, LoggedAddress, Options};
 
 use crate::args::SimulateArgs;
 use crate::plan::Plan;
@@ -15,6 +15,17 @@ pub(crate) fn simulate(plan: &Plan, args: &SimulateArgs) -> Result<Outcome> {
         end: args.end,
         rate: args.rate,
         site: args.site.clone(),
+        monitor_minutes: args.monitor,
+        outage_share: args.outage_share,
+        flood_bots: args.flood_bots,
+        flood_from: match args.flood_everywhere {
+            true => FloodFrom::Everywhere,
+            false => FloodFrom::Networks,
+        },
+        logged_address: match args.behind_balancer {
+            true => LoggedAddress::Balancer,
+            false => LoggedAddress::Client,
+        },
     };
     let summary = floodmark_simulate::simulate(&options, &args.out)?;
     plan.voice.notice(&format!(

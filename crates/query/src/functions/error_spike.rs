@@ -2,7 +2,7 @@
 //!
 //! STRUCT -> STRUCT, over one series (a server, or a path of it), each minute at most once. In: `minute`, `bad` and `n` (requests that
 //! decide), `top_client` and `bad_of_top_client` (who got most of the errors), and the same in each row: `live_series` (series judged side
-//! by side), `k_min` (errors) and `n_min` (requests in a window). Out: `start`, `end` (exclusive), `baseline`, `single_client`; all NULL
+//! by side), `k_min` (errors) and `n_min` (requests in a window). Out: `start`, `end` (exclusive), `opened` (when it was clear), `baseline`, `single_client`; all NULL
 //! outside of spikes. Wraps [`floodmark_traffic::spike::spikes`].
 //!
 //! `queries/error_spikes.sql` shows it in use.
@@ -32,6 +32,7 @@ fn output() -> ArrowFields {
     ArrowFields::from(vec![
         Field::new("start", time_type(), true),
         Field::new("end", time_type(), true),
+        Field::new("opened", time_type(), true),
         Field::new("baseline", DataType::Float64, true),
         Field::new("single_client", DataType::Boolean, true),
     ])
@@ -86,7 +87,7 @@ fn client_hash(client: &str) -> u64 {
 
 fn written(points: &[SpikePoint], spikes: &[Spike]) -> ArrayRef {
     let time = || TimestampMicrosecondBuilder::with_capacity(points.len()).with_timezone("UTC");
-    let (mut start, mut end) = (time(), time());
+    let (mut start, mut end, mut opened) = (time(), time(), time());
     let mut baseline = Float64Builder::with_capacity(points.len());
     let mut single_client = BooleanBuilder::with_capacity(points.len());
     for point in points {
@@ -94,12 +95,15 @@ fn written(points: &[SpikePoint], spikes: &[Spike]) -> ArrayRef {
         let spike = spikes.get(at).filter(|spike| spike.start <= point.minute);
         start.append_option(spike.map(|spike| spike.start * MINUTE_US));
         end.append_option(spike.map(|spike| spike.end * MINUTE_US));
+        // The minute is over before it is judged.
+        opened.append_option(spike.map(|spike| (spike.opened + 1) * MINUTE_US));
         baseline.append_option(spike.map(|spike| spike.p0));
         single_client.append_option(spike.map(|spike| spike.single_client));
     }
     let columns: Vec<ArrayRef> = vec![
         Arc::new(start.finish()),
         Arc::new(end.finish()),
+        Arc::new(opened.finish()),
         Arc::new(baseline.finish()),
         Arc::new(single_client.finish()),
     ];

@@ -12,6 +12,7 @@ const FILES: &[&str] = files![
     "approx_quantile",
     "binomial_tail",
     "bot",
+    "claim",
     "class_decides",
     "compact",
     "crowd",
@@ -31,6 +32,7 @@ const FILES: &[&str] = files![
     "session_step",
     "status_class",
     "uptime_verdict",
+    "vouched",
 ];
 
 /// What one or several functions that belong together are for.
@@ -118,7 +120,7 @@ mod tests {
     fn each_function_has_its_help() {
         let plain = SessionContext::new();
         let ours = SessionContext::new();
-        super::super::register(&ours);
+        super::super::register(&ours, &std::sync::Arc::default());
         let ours: BTreeSet<String> = &registered(&ours) - &registered(&plain);
         let calls = functions().iter().flat_map(|help| help.calls.iter());
         let told: BTreeSet<String> = calls.map(|call| name_of(call).to_owned()).collect();

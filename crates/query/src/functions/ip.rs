@@ -1,8 +1,9 @@
-//! `ip_in(addr, cidr)`, `ip_prefix(addr, bits)` and `ip_neighbourhood(addr)`: addresses and their ranges.
+//! `ip_in(addr, cidr)`, `ip_prefix(addr, bits)`, `ip_neighbourhood(addr)` and `is_private(addr)`: addresses and their ranges.
 //!
 //! - TEXT, TEXT -> BOOLEAN: whether the address lies in the range; NULL for what is no address; an error for what is no range.
 //! - TEXT, BIGINT -> TEXT: the range of that many bits around the address, such as `192.0.2.0/24`.
 //! - TEXT -> TEXT: its /24 (IPv4) or /64 (IPv6), what one customer or machine hall usually has.
+//! - TEXT -> BOOLEAN: whether it is not of the public internet; false for what is no address.
 //!
 //! NULL in, NULL out. Wraps [`floodmark_traffic::prefix`].
 //!
@@ -59,6 +60,21 @@ pub(super) fn ip_prefix() -> ScalarUDF {
                 );
             }
             Ok(Arc::new(ranges.finish()))
+        },
+    )
+}
+
+pub(super) fn is_private() -> ScalarUDF {
+    function(
+        "is_private",
+        vec![DataType::Utf8View],
+        DataType::Boolean,
+        |values| {
+            let judged = values[0].as_string_view().iter().map(|addr| {
+                let addr = addr.and_then(|addr| addr.parse().ok());
+                Some(addr.is_some_and(prefix::private))
+            });
+            Ok(Arc::new(judged.collect::<BooleanArray>()))
         },
     )
 }

@@ -2,7 +2,7 @@
 //!
 //! STRUCT -> STRUCT, over a range in which each minute has a row for each visitor, or one row without a visitor; a minute that is
 //! missing is an error. In:
-//! - `minute`, `covered`;
+//! - `minute`, `covered`, `maintenance`;
 //! - `client`, `http_user_agent`, `is_probe`, `decides`: the visitor, and whether its requests count as a probe's or decide;
 //! - `good`, `bad`, `shed`: its requests, NULL as 0;
 //! - `first`, `last`: when it was seen in the minute; asked of probes alone.
@@ -66,7 +66,7 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
 /// The minutes, the probes, and for each row which of the minutes it is.
 fn gather(fields: &Fields<'_>) -> Result<(Vec<Minute>, Vec<Probe>, UInt64Array)> {
     let row_minute = fields.minutes("minute")?;
-    let covered = fields.flags("covered")?;
+    let (covered, maintenance) = (fields.flags("covered")?, fields.flags("maintenance")?);
     let (clients, agents) = (fields.texts("client")?, fields.texts("http_user_agent")?);
     let (is_probe, decides) = (fields.flags("is_probe")?, fields.flags("decides")?);
     let (good, bad, shed) = (
@@ -88,10 +88,10 @@ fn gather(fields: &Fields<'_>) -> Result<(Vec<Minute>, Vec<Probe>, UInt64Array)>
             .last()
             .is_none_or(|minute| minute.minute != row_minute[row])
         {
-            let covered = covered[row];
             minutes.push(Minute {
                 minute: row_minute[row],
-                covered,
+                covered: covered[row],
+                maintenance: maintenance[row],
                 ..Minute::default()
             });
         }
@@ -115,6 +115,7 @@ fn gather(fields: &Fields<'_>) -> Result<(Vec<Minute>, Vec<Probe>, UInt64Array)>
             minute.good = minute.good.saturating_add(good[row]);
             minute.bad = minute.bad.saturating_add(bad[row]);
             minute.shed = minute.shed.saturating_add(shed[row]);
+            minute.visitors += u32::from(good[row] + bad[row] + shed[row] > 0);
             if bad[row] > 0 {
                 failed.entry(at).or_default().bad.insert(client);
             }

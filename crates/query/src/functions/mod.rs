@@ -5,11 +5,16 @@
 //! `crowd`, `error_spike`, `minute_state` and `session_step`. Aggregates merge what minutes hold: `histogram_merge`, `hll_merge` and
 //! `minute_tally`; `approx_quantile` is for many groups. A function of many values takes them in one `named_struct`, by name.
 
+use std::sync::Arc;
+
 use datafusion::prelude::SessionContext;
+
+use crate::facts::Facts;
 
 mod approx_quantile;
 mod binomial_tail;
 mod bot;
+mod claim;
 mod class_decides;
 mod compact;
 mod crowd;
@@ -34,15 +39,17 @@ mod session_step;
 mod sketch;
 mod status_class;
 mod uptime_verdict;
+mod vouched;
 
 pub use help::{FunctionHelp, functions};
 
 /// Makes every function known to a session.
-pub(crate) fn register(context: &SessionContext) {
+pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
     for function in [
         binomial_tail::binomial_tail(),
         bot::bot(),
         bot::bot_name(),
+        claim::claim(facts),
         class_decides::class_decides(),
         compact::compact(),
         histogram::histogram_count(),
@@ -52,6 +59,7 @@ pub(crate) fn register(context: &SessionContext) {
         ip::ip_in(),
         ip::ip_prefix(),
         ip::ip_neighbourhood(),
+        ip::is_private(),
         local_time::iso_week(),
         local_time::week_start(),
         local_time::local_date(),
@@ -65,6 +73,8 @@ pub(crate) fn register(context: &SessionContext) {
         session_class::session_class(),
         status_class::status_class(),
         uptime_verdict::uptime_verdict(),
+        vouched::is_exempt(facts),
+        vouched::is_maintenance(facts),
     ] {
         context.register_udf(function);
     }

@@ -1,7 +1,7 @@
 //! `session_class(named_struct(…))`: who a session was, by its behaviour.
 //!
-//! STRUCT -> STRUCT: `class` and `rule`, never NULL. The fields are those of [`SessionFeatures`]; `http_user_agent` stands for the agent
-//! and its absence. Counts that are NULL are 0, `gap_cv` and `referer_share` that are NULL are unknown. Wraps
+//! STRUCT -> STRUCT: `class` and `rule`, never NULL. The fields are those of [`SessionFeatures`]; `http_user_agent` stands for the agent.
+//! Counts that are NULL are 0, `gap_cv` and `referer_share` that are NULL are unknown. Wraps
 //! [`floodmark_traffic::session::class`].
 //!
 //! `queries/tables/visitors.sql` shows it in use.
@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Field, Fields as ArrowFields};
 use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
 use floodmark_traffic::agent::agent;
+use floodmark_traffic::claims::Standing;
 use floodmark_traffic::session::{SessionFeatures, class};
 
 use super::fields::Fields;
@@ -32,7 +33,10 @@ fn output() -> ArrowFields {
 fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let fields = Fields::of("session_class", &values[0])?;
     let agents = fields.texts("http_user_agent")?;
+    let agent_missing = fields.flags("agent_missing")?;
+    let standings = fields.texts("standing")?;
     let probe = fields.flags("probe")?;
+    let exempt = fields.flags("exempt")?;
     let requests = fields.counts("requests")?;
     let pages = fields.counts("pages")?;
     let distinct_paths = fields.counts("distinct_paths")?;
@@ -48,6 +52,10 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let clients_in_prefix = fields.counts("clients_in_prefix")?;
     let prefix_pages_per_minute_max = fields.counts("prefix_pages_per_minute_max")?;
     let prefix_asset_share = fields.reals("prefix_asset_share")?;
+    let shape_pages_per_minute_max = fields.counts("shape_pages_per_minute_max")?;
+    let shape_clients = fields.counts("shape_clients")?;
+    let shape_usual = fields.reals("shape_usual")?;
+    let hidden = fields.flags("hidden")?;
     let real = |column: &arrow::array::Float64Array, row: usize| {
         column.is_valid(row).then(|| column.value(row))
     };
@@ -62,9 +70,13 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
         };
         let features = SessionFeatures {
             agent: agent(user_agent),
-            standing: None,
-            agent_missing: user_agent.is_empty(),
+            standing: standings
+                .is_valid(row)
+                .then(|| Standing::named(standings.value(row)))
+                .flatten(),
+            agent_missing: agent_missing[row],
             probe: probe[row],
+            exempt: exempt[row],
             requests: requests[row],
             pages: pages[row],
             assets: requests[row].saturating_sub(pages[row]),
@@ -81,6 +93,10 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
             clients_in_prefix: clients_in_prefix[row],
             prefix_pages_per_minute_max: prefix_pages_per_minute_max[row],
             prefix_asset_share: real(&prefix_asset_share, row).unwrap_or(0.0),
+            shape_pages_per_minute_max: shape_pages_per_minute_max[row],
+            shape_clients: shape_clients[row],
+            shape_usual: real(&shape_usual, row).unwrap_or(0.0),
+            hidden: hidden[row],
         };
         let (class, rule) = class(&features);
         classes.append_value(class.as_str());

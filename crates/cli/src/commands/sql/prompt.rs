@@ -20,6 +20,7 @@ use super::command::{self, Command};
 use super::editor::Editor;
 use crate::args::{Output, QueryArgs, SqlArgs};
 use crate::commands::answer::{Asked, Asks, table_format};
+use crate::commands::explain::explain;
 use crate::commands::query;
 use crate::plan::Plan;
 use crate::queries::Queries;
@@ -179,9 +180,13 @@ impl Prompt {
         let queries = Queries::read(&self.plan)?;
         let query = queries.find(args.name.as_deref().unwrap_or_default())?;
         let asked = self.asked(Asks::Query).await?;
-        let statement = query::statement(&self.plan, args, query, &asked).await?;
+        let settings = query::settings(&self.plan, args, &asked).await?;
+        let statement = asked.engine.statement(query, &settings).await?;
         if args.sql {
             return out::print(&format!("{statement}\n"));
+        }
+        if let Some(number) = args.explain {
+            return explain(&asked.engine, &query.name, number, &settings).await;
         }
         self.answer(&asked, statement).await
     }
