@@ -7,6 +7,7 @@ mod clock;
 mod commands;
 mod conf;
 mod facts;
+mod folders;
 mod followed;
 mod formats;
 mod logs;

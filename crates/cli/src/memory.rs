@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use floodmark_source::{KnownSource, LogFile, Seen};
 
+use crate::folders;
 use crate::plan::Plan;
 use crate::say::said;
 
@@ -33,7 +34,7 @@ impl Memory {
     )]
     pub(crate) fn of(plan: &Plan, known: &[KnownSource]) -> Self {
         let began = SystemTime::now();
-        let path = cache().map(|cache| cache.join(name_of(plan)));
+        let path = folders::cache().map(|cache| cache.join(name_of(plan)));
         let text = path.as_ref().and_then(|path| fs::read_to_string(path).ok());
         Self {
             seen: Seen::parse(&text.unwrap_or_default(), known),
@@ -83,14 +84,4 @@ fn name_of(plan: &Plan) -> String {
     let lake = &plan.lake;
     let absolute = std::path::absolute(lake).unwrap_or_else(|_| lake.clone());
     Seen::file_name(&absolute.display().to_string())
-}
-
-fn cache() -> Option<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("floodmark"))
 }

@@ -14,6 +14,7 @@ use floodmark_store::{S3Location, S3Options};
 
 use crate::args::Shared;
 use crate::facts;
+use crate::folders;
 use crate::say::{Level, Voice};
 
 /// What holds for the whole run.
@@ -177,26 +178,18 @@ fn config(given: Option<&PathBuf>) -> Result<PathBuf> {
         }
         return Ok(folder.clone());
     }
-    let home = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
-    let own = home.map(|home| home.join("floodmark"));
     let system = Path::new(SYSTEM_CONFIG);
-    Ok(match own {
+    Ok(match folders::config() {
         Some(own) if own.is_dir() || !system.is_dir() => own,
         _ => system.to_owned(),
     })
 }
 
-/// A folder that the environment names.
-fn absolute(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(name).map(PathBuf::from);
-    path.filter(|path| path.is_absolute())
-}
-
 fn default_lake() -> Result<PathBuf> {
-    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    let data = folders::data();
     let data =
         data.ok_or_else(|| anyhow!("no folder for the lake\nhint: name one with `--lake DIR`"))?;
-    Ok(data.join("floodmark/lake"))
+    Ok(data.join("lake"))
 }
 
 fn bytes(text: &str) -> Option<usize> {

@@ -16,19 +16,18 @@ pub(crate) struct Queries {
 }
 
 impl Queries {
-    /// Reads the files of `~/.config/floodmark/queries`, if there is such a folder, and of the folder named on the command line.
+    /// Reads the files of the folder `queries` of the configuration, if there is such a folder, and of the folder named on the command line.
     ///
     /// # Errors
     ///
     /// A file cannot be read or has no proper header, or two queries have one name.
     pub(crate) fn read(plan: &Plan) -> Result<Self> {
         let mut own = Vec::new();
-        if let Some(folder) = usual_folder() {
-            match files_of(&folder) {
-                Ok(files) => add(&mut own, &files)?,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(error, &folder)),
-            }
+        let usual = plan.config.join("queries");
+        match files_of(&usual) {
+            Ok(files) => add(&mut own, &files)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(unreadable(error, &usual)),
         }
         if let Some(folder) = &plan.queries {
             let files = files_of(folder).map_err(|error| unreadable(error, folder))?;
@@ -70,15 +69,6 @@ impl Queries {
             other => other,
         }
     }
-}
-
-fn usual_folder() -> Option<PathBuf> {
-    let absolute = |name| {
-        let path = std::env::var_os(name).map(PathBuf::from);
-        path.filter(|path| path.is_absolute())
-    };
-    let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(config.join("floodmark/queries"))
 }
 
 /// The `.sql` files of a folder.

@@ -25,7 +25,7 @@ use crate::commands::query;
 use crate::plan::Plan;
 use crate::queries::Queries;
 use crate::say::{self, Level};
-use crate::{Outcome, explained, out};
+use crate::{Outcome, explained, folders, out};
 
 const PROMPT: &str = "floodmark> ";
 /// Lines that are remembered from one time to the next.
@@ -221,14 +221,7 @@ impl Prompt {
 
 /// Where lines are remembered, in a folder that is the person's alone; `None` if there is no such place.
 fn history_file() -> Option<PathBuf> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let state =
-        absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    let folder = state.join("floodmark");
+    let folder = folders::state()?;
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(&folder).ok()?;
     Some(folder.join("sql_history"))
