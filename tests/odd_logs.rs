@@ -9,8 +9,16 @@ use crate::logs::{TIMED, counts, engine, texts, window};
 const COMMON: &str =
     r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent"#;
 const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
-/// Queries whose rows name places in files, which move with the lines.
-const WITH_PLACES: &[&str] = &["bot_evidence", "flood", "spike_causes"];
+/// Queries whose rows name places in files, or of equal ones take those that stand first: these move with the lines.
+const WITH_PLACES: &[&str] = &[
+    "bot_evidence",
+    "flood",
+    "largest",
+    "rejects",
+    "slowest",
+    "sources",
+    "spike_causes",
+];
 
 /// Two days, from Monday 2026-11-09 on, in which four people look at a page each ten minutes.
 struct Lines {
