@@ -234,11 +234,9 @@ fn edited(statement: &str) -> Result<String> {
         .suffix(".sql")
         .tempfile()?;
     fs::write(file.path(), format!("{statement};\n"))?;
-    let editor = ["VISUAL", "EDITOR"].iter().filter_map(std::env::var_os);
-    let editor = editor
-        .filter(|editor| !editor.is_empty())
-        .next()
-        .unwrap_or_else(|| "vi".into());
+    let mut editors = ["VISUAL", "EDITOR"].iter().filter_map(std::env::var_os);
+    let editor = editors.find(|editor| !editor.is_empty());
+    let editor = editor.unwrap_or_else(|| "vi".into());
     let mut script = editor.clone();
     script.push(" \"$1\"");
     let ended = Program::new("sh")
