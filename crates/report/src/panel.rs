@@ -28,7 +28,7 @@ pub struct Panel {
     pub question: String,
     /// How it is drawn, if more than as a table.
     pub chart: Option<Chart>,
-    /// Names of its columns; they say how values are shown, see [`Unit`].
+    /// Names of its columns; they say how values are shown, by their endings.
     pub columns: Vec<String>,
     /// A value for each column.
     pub rows: Vec<Vec<Value>>,
