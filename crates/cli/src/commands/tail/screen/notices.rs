@@ -9,7 +9,7 @@ use std::time::Duration;
 use notify::{Event, EventHandler, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 /// So long after a write was told the next ones are told, together: a look costs more than a line. Meanwhile the system keeps them, equal ones as one.
-const TOGETHER: Duration = Duration::from_millis(100);
+const TOGETHER: Duration = Duration::from_millis(250);
 
 /// Folders that are watched.
 pub(super) struct Notices {
