@@ -19,6 +19,8 @@ judged AS (
     FROM visitors($since, $until)
     WHERE CASE WHEN $who = '' THEN class <> 'human'
                ELSE client = $who OR strpos(http_user_agent, $who) > 0 END
+    ORDER BY requests DESC, client, http_user_agent
+    LIMIT $top
 ),
 asked AS (
     SELECT j.client, j.http_user_agent, j.class, j.rule, j.claim,
@@ -37,8 +39,7 @@ by_minute AS (
 ),
 neighbours AS (
     SELECT ip_neighbourhood(client) AS prefix, count(DISTINCT client) AS clients
-    FROM requests
-    WHERE time >= $since AND time < $until
+    FROM visitors($since, $until)
     GROUP BY 1
 ),
 counted AS (
@@ -67,4 +68,3 @@ JOIN by_minute m
   ON (c.client IS NOT DISTINCT FROM m.client) AND (c.http_user_agent IS NOT DISTINCT FROM m.http_user_agent)
 LEFT JOIN neighbours n ON n.prefix = ip_neighbourhood(c.client)
 ORDER BY c.requests DESC, c.client, c.http_user_agent
-LIMIT $top

@@ -21,42 +21,54 @@ asked AS (
     FROM requests
     WHERE time >= $since AND time < $until AND bot <> 'probe'
 ),
--- What each client asked in a minute: a page, and what belongs to it.
-clients AS (
-    SELECT client, minute, count(*) AS requests, count(*) FILTER (WHERE asset) AS assets FROM asked GROUP BY 1, 2
+-- Only what is asked for that often at all can be a flood.
+frequent_prefixes AS (
+    SELECT prefix FROM asked WHERE NOT asset GROUP BY prefix HAVING count(*) >= $per_minute
 ),
-counted AS (
-    SELECT by, what, minute, sum(pages) AS pages, count(DISTINCT client) AS clients,
-           sum(all_requests) AS all_requests, sum(all_assets) AS all_assets
-    FROM (
-        SELECT 'prefix' AS by, a.prefix AS what, a.minute, a.client,
-               count(*) FILTER (WHERE NOT a.asset) AS pages, max(c.requests) AS all_requests, max(c.assets) AS all_assets
-        FROM asked a JOIN clients c ON a.client = c.client AND a.minute = c.minute
-        GROUP BY 1, 2, 3, 4
-        UNION ALL
-        SELECT 'shape', a.shape, a.minute, a.client,
-               count(*), max(c.requests), max(c.assets)
-        FROM asked a JOIN clients c ON a.client = c.client AND a.minute = c.minute
-        WHERE NOT a.asset
-        GROUP BY 1, 2, 3, 4
-    )
-    WHERE what IS NOT NULL
-    GROUP BY by, what, minute
+pages AS (
+    SELECT 'prefix' AS by, a.prefix AS what, a.minute, count(*) AS pages
+    FROM asked a JOIN frequent_prefixes f ON f.prefix = a.prefix
+    WHERE NOT a.asset
+    GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT 'shape', shape, minute, count(*)
+    FROM asked
+    WHERE NOT asset AND shape IS NOT NULL
+    GROUP BY 1, 2, 3
 ),
 -- The median over all minutes of the window is 0 for what is asked for in less than half of them.
 usual AS (
     SELECT by, what,
            CASE WHEN 2 * count(*) < (extract(epoch FROM $until) - extract(epoch FROM $since)) / 60 THEN 0.0
                 ELSE percentile_cont(0.5) WITHIN GROUP (ORDER BY pages) END AS usual
-    FROM counted
+    FROM pages
     GROUP BY by, what
+    HAVING max(pages) >= $per_minute
+),
+busy AS (
+    SELECT p.by, p.what, p.minute, p.pages, u.usual
+    FROM pages p JOIN usual u ON p.by = u.by AND p.what = u.what
+    WHERE p.pages >= $per_minute AND p.pages >= $rise * u.usual
+),
+-- Who took part in a busy minute, and what else each of them asked for in it.
+senders AS (
+    SELECT DISTINCT b.by, b.what, b.minute, a.client
+    FROM busy b
+    JOIN asked a ON a.minute = b.minute AND CASE b.by WHEN 'prefix' THEN a.prefix ELSE a.shape END = b.what
+    WHERE NOT a.asset OR b.by = 'prefix'
+),
+all_of_senders AS (
+    SELECT s.by, s.what, s.minute, count(DISTINCT a.client) AS clients,
+           count(*) AS all_requests, count(*) FILTER (WHERE a.asset) AS all_assets
+    FROM senders s
+    JOIN asked a ON a.minute = s.minute AND a.client = s.client
+    GROUP BY 1, 2, 3
 ),
 flooded AS (
-    SELECT c.*, u.usual,
-           CASE WHEN c.minute <= lag(c.minute) OVER (PARTITION BY c.by, c.what ORDER BY c.minute) + INTERVAL '5 minutes' THEN 0 ELSE 1 END AS begins
-    FROM counted c JOIN usual u ON c.by = u.by AND c.what = u.what
-    WHERE c.pages >= $per_minute AND c.clients >= $clients AND c.pages >= $rise * u.usual
-      AND c.all_assets < $assets * c.all_requests
+    SELECT b.by, b.what, b.minute, b.pages, b.usual, s.all_requests, s.all_assets,
+           CASE WHEN b.minute <= lag(b.minute) OVER (PARTITION BY b.by, b.what ORDER BY b.minute) + INTERVAL '5 minutes' THEN 0 ELSE 1 END AS begins
+    FROM busy b JOIN all_of_senders s ON s.by = b.by AND s.what = b.what AND s.minute = b.minute
+    WHERE s.clients >= $clients AND s.all_assets < $assets * s.all_requests
 ),
 numbered AS (
     SELECT *, sum(begins) OVER (PARTITION BY by, what ORDER BY minute ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS flood FROM flooded

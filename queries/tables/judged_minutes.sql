@@ -13,31 +13,33 @@
 -- Maintenance is what the owner declares, by is_maintenance(); nothing in it is an incident.
 -- Simplified: logs of several layers are counted together.
 WITH
--- What each client and agent met in a minute.
+-- What each client and agent met, minute by minute.
 met AS (
-    SELECT date_trunc('minute', time) AS minute, client, http_user_agent,
-           count(*) AS requests,
-           count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'good') AS good,
-           count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'bad') AS bad,
-           count(*) FILTER (WHERE outcome(status, request_time, upstream_status) = 'shed') AS shed,
-           min(time) AS first, max(time) AS last
-    FROM requests
-    WHERE time >= $since AND time < $until
-    GROUP BY 1, 2, 3
+    SELECT client, http_user_agent, class, hidden, unnest(visit_minutes(visit)) AS met
+    FROM visitors($since, $until)
 ),
 -- Scanners and floods do not decide; probes do, as probes. Names are kept only where they tell witnesses and probes apart.
 known AS (
-    SELECT met.minute, met.requests, met.good, met.bad, met.shed, v.class,
-           v.class = 'probe' AS is_probe,
-           class_decides(v.class) AS decides,
+    SELECT get_field(met, 'minute') AS minute, class, class = 'probe' AS is_probe,
+           class_decides(class) AS decides,
+           get_field(met, 'requests') AS requests,
+           get_field(met, 'good') AS good, get_field(met, 'bad') AS bad, get_field(met, 'shed') AS shed,
            -- Where a balancer hides who asks, different agents bear witness.
-           CASE WHEN v.class <> 'probe' AND v.hidden THEN CASE WHEN met.bad + met.shed > 0 THEN compact(v.http_user_agent) END
-                WHEN v.class = 'probe' OR met.bad + met.shed > 0 THEN compact(v.client) END AS client,
-           CASE WHEN v.class = 'probe' THEN compact(v.http_user_agent) END AS http_user_agent,
-           met.first, met.last
-    FROM visitors($since, $until) v
-    JOIN met
-      ON (v.client IS NOT DISTINCT FROM met.client) AND (v.http_user_agent IS NOT DISTINCT FROM met.http_user_agent)
+           CASE WHEN class = 'probe' THEN client
+                WHEN get_field(met, 'bad') + get_field(met, 'shed') = 0 THEN NULL
+                WHEN hidden THEN http_user_agent
+                ELSE client END AS client,
+           CASE WHEN class = 'probe' THEN http_user_agent END AS http_user_agent,
+           get_field(met, 'first') AS first, get_field(met, 'last') AS last
+    FROM met
+),
+counted AS (
+    SELECT minute, class, is_probe, decides, client, http_user_agent,
+           sum(requests) AS requests, sum(good) AS good, sum(bad) AS bad, sum(shed) AS shed,
+           count(*) FILTER (WHERE good + bad + shed > 0) AS visitors,
+           min(first) AS first, max(last) AS last
+    FROM known
+    GROUP BY minute, class, is_probe, decides, client, http_user_agent
 ),
 -- The logs cover the time from their first to their last request, also beyond the window; and after that until they were last looked at.
 covered AS (
@@ -61,18 +63,18 @@ every_minute AS (
 laid_out AS (
     SELECT m.minute,
            coalesce(m.minute >= covered.first AND m.minute <= covered.last AND g.minute IS NULL, false) AS covered,
-           k.client, k.http_user_agent, k.class, k.is_probe, k.decides, k.requests, k.good, k.bad, k.shed, k.first, k.last
+           k.client, k.http_user_agent, k.class, k.is_probe, k.decides, k.requests, k.good, k.bad, k.shed, k.visitors, k.first, k.last
     FROM every_minute m
     CROSS JOIN covered
     LEFT JOIN gap_minutes g ON g.minute = m.minute
-    LEFT JOIN known k ON k.minute = m.minute
+    LEFT JOIN counted k ON k.minute = m.minute
 ),
 judged AS (
     SELECT minute, class, requests, good, bad,
            minute_state(named_struct(
                'minute', minute, 'covered', covered, 'maintenance', is_maintenance(minute),
                'client', client, 'http_user_agent', http_user_agent, 'is_probe', is_probe, 'decides', decides,
-               'good', good, 'bad', bad, 'shed', shed, 'first', first, 'last', last)) OVER (ORDER BY minute) AS judgment
+               'good', good, 'bad', bad, 'shed', shed, 'visitors', visitors, 'first', first, 'last', last)) OVER (ORDER BY minute) AS judgment
     FROM laid_out
 )
 -- The judgment is the same in all rows of a minute.

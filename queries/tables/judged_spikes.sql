@@ -15,10 +15,9 @@
 -- Decided by visitors(), who counts, and by error_spike(), learned from learned_since on; declared maintenance is left out.
 -- Series of one server that overlap are one spike: that of the path which has at least 80 % of the errors, else that of the whole server.
 WITH
-decided AS (
+asked AS (
     SELECT r.server_name, path_template(r.path) AS path, date_trunc('minute', r.time) AS minute, r.status,
-           -- Where a balancer hides who asks, nobody is known to be the only one.
-           CASE WHEN NOT v.hidden THEN compact(v.client) END AS client,
+           v.client, v.hidden,
            outcome(r.status, r.request_time, r.upstream_status) AS outcome
     FROM visitors($learned_since, $until) v
     JOIN requests r
@@ -26,17 +25,25 @@ decided AS (
     WHERE r.time >= $learned_since AND r.time < $until
       AND class_decides(v.class) AND NOT is_maintenance(r.time)
 ),
--- Each server as a whole (whole = 1) and each path of it, by minute and sender.
+-- Whose and which they are is asked of errors alone.
+decided AS (
+    SELECT server_name, path, minute, outcome = 'bad' AS is_bad,
+           -- Where a balancer hides who asks, nobody is known to be the only one.
+           CASE WHEN outcome = 'bad' AND NOT hidden THEN client END AS client,
+           CASE WHEN outcome = 'bad' THEN status END AS status
+    FROM asked
+    WHERE outcome IN ('good', 'bad')
+),
+-- Each server as a whole (whole = 1) and each path of it, by minute and sender of errors.
 sent AS (
     SELECT server_name, path, grouping(path) AS whole, minute, client, status,
            count(*) AS n,
-           count(*) FILTER (WHERE outcome = 'bad') AS bad
+           count(*) FILTER (WHERE is_bad) AS bad
     FROM decided
-    WHERE outcome IN ('good', 'bad')
     GROUP BY GROUPING SETS ((server_name, path, minute, client, status), (server_name, minute, client, status))
 ),
 series AS (
-    SELECT server_name, path, whole, minute,
+    SELECT compact(server_name) AS server_name, compact(path) AS path, whole, minute,
            sum(n) AS n, sum(bad) AS bad,
            first_value(client ORDER BY bad DESC, client, status) AS top_client,
            first_value(status ORDER BY bad DESC, client, status) AS top_status,

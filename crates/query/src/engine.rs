@@ -28,6 +28,7 @@ use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
+use crate::restartable::Restartable;
 use crate::{Error, bounds, functions, tables};
 
 /// How queries run.
@@ -39,9 +40,6 @@ pub struct EngineOptions {
     pub memory_bytes: usize,
     /// A query that runs longer is ended; default none.
     pub timeout: Option<Duration>,
-    /// Whether a call of `visitors()` or `judged_minutes()` is worked out once and its rows are kept, as far as memory allows: for a
-    /// report, which asks for the same a dozen times. Default no: one query alone is planned as a whole.
-    pub remembers_tables: bool,
     /// What is known beyond the logs; default nothing.
     pub facts: Arc<Facts>,
 }
@@ -52,7 +50,6 @@ impl Default for EngineOptions {
             threads: 1,
             memory_bytes: 1 << 30,
             timeout: None,
-            remembers_tables: false,
             facts: Arc::default(),
         }
     }
@@ -303,7 +300,7 @@ impl Engine {
             context.register_table(name, table)?;
         }
         context.register_table("sources", Arc::new(sources_table(sources)?))?;
-        tables::register(&context, options.remembers_tables).await?;
+        tables::register(&context).await?;
         Ok(Self {
             context,
             lines,
@@ -538,6 +535,7 @@ fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(Restartable))
         .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();
     Ok(SessionContext::new_with_state(state))

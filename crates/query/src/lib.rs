@@ -18,6 +18,7 @@ mod named;
 mod raw;
 mod raw_minutes;
 mod remembered;
+mod restartable;
 mod suggest;
 mod tables;
 mod words;

@@ -1,8 +1,7 @@
 //! Questions used as tables: `visitors(since, until)`, `judged_minutes(since, until)` and `judged_spikes(since, until, …)`.
 //!
 //! Each is a file of `queries/tables` with the header of a named query. It is planned once, with its parameters left open; a call puts
-//! the arguments in their place. The plan of a query that uses it is then one plan, filtered and pruned as if it were written out; or, where the session
-//! remembers tables, the rows of a call are worked out once.
+//! the arguments in their place. The rows of a call are worked out once in a session, as queries and reports use the same ones many times.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +34,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// Makes the tables known to a session whose tables of requests are registered.
-pub(crate) async fn register(context: &SessionContext, remembers: bool) -> Result<()> {
+pub(crate) async fn register(context: &SessionContext) -> Result<()> {
     for (name, text) in FILES {
         let query =
             NamedQuery::parse(name, text).expect("a test reads every query of the queries folder");
@@ -45,7 +44,6 @@ pub(crate) async fn register(context: &SessionContext, remembers: bool) -> Resul
             Arc::new(QueryTable {
                 query,
                 plan,
-                remembers,
                 calls: Mutex::default(),
             }),
         );
@@ -57,7 +55,6 @@ pub(crate) async fn register(context: &SessionContext, remembers: bool) -> Resul
 struct QueryTable {
     query: NamedQuery,
     plan: LogicalPlan,
-    remembers: bool,
     /// Remembered, by arguments.
     calls: Mutex<HashMap<Vec<String>, Arc<RememberedTable>>>,
 }
@@ -89,7 +86,7 @@ impl TableFunctionImpl for QueryTable {
             return Ok(Arc::clone(table) as _);
         }
         let plan = filled(&self.plan, &values)?;
-        if !self.remembers || !found.iter().all(is_fixed) {
+        if !found.iter().all(is_fixed) {
             return Ok(Arc::new(ViewTable::new(plan, None)));
         }
         let table = Arc::new(RememberedTable::new(plan));

@@ -1,7 +1,7 @@
 //! Pure judgments about bots, spikes, minutes and uptime.
 //!
 //! Start from [`judge_minutes`](minute::judge_minutes) and [`uptime`](uptime::uptime) for "were we up?",
-//! [`spikes`](spike::spikes) for "what broke?", [`agent`](agent::agent), [`scan`](scan::scan) and [`class`](session::class) for "who was
+//! [`spikes`](spike::spikes) for "what broke?", [`agent`](agent::agent), [`scan`](scan::scan) and [`judge`](visitor::judge) for "who was
 //! that?". Every function takes the time as an argument and does no I/O; absent here on purpose are Arrow, SQL and the clock.
 //!
 //! ```
@@ -22,6 +22,7 @@ pub mod agent;
 mod agent_table;
 pub mod beta;
 pub mod claims;
+pub mod crowd;
 mod error;
 pub mod frequent;
 pub mod histogram;
@@ -39,5 +40,7 @@ pub mod silence;
 pub mod spike;
 pub mod tally;
 pub mod uptime;
+pub mod visit;
+pub mod visitor;
 
 pub use error::Error;

@@ -52,6 +52,13 @@ impl Outcome {
             Self::Neutral => "neutral",
         }
     }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Good, Self::Bad, Self::Shed, Self::Neutral];
+        all.into_iter().find(|outcome| outcome.as_str() == name)
+    }
 }
 
 /// Judges one answer.

@@ -51,10 +51,7 @@ impl Asked {
         asks: Asks,
         timeout_s: Option<u64>,
     ) -> Result<Self> {
-        let options = EngineOptions {
-            remembers_tables: asks == Asks::Report,
-            ..plan.engine(timeout_s)
-        };
+        let options = plan.engine(timeout_s);
         if !logs.is_empty() {
             let logs = Logs::find(plan, logs, &Reads::Again)?;
             return Self::over(plan, logs, asks, &options).await;

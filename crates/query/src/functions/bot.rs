@@ -9,12 +9,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, StringViewArray};
+use arrow::array::StringViewArray;
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use floodmark_traffic::agent::{Agent, agent};
 
-use super::scalar::function;
+use super::scalar::function_of_text;
 
 pub(super) fn bot() -> ScalarUDF {
     of_agent("bot", |agent| agent.kind.as_str())
@@ -25,16 +25,10 @@ pub(super) fn bot_name() -> ScalarUDF {
 }
 
 fn of_agent(name: &str, fact: fn(&Agent) -> &'static str) -> ScalarUDF {
-    function(
-        name,
-        vec![DataType::Utf8View],
-        DataType::Utf8View,
-        move |values| {
-            let facts = values[0]
-                .as_string_view()
-                .iter()
-                .map(|user_agent| agent(user_agent?).map(|agent| fact(&agent)));
-            Ok(Arc::new(facts.collect::<StringViewArray>()))
-        },
-    )
+    function_of_text(name, DataType::Utf8View, move |agents| {
+        let facts = agents
+            .iter()
+            .map(|user_agent| agent(user_agent?).map(|agent| fact(&agent)));
+        Ok(Arc::new(facts.collect::<StringViewArray>()))
+    })
 }

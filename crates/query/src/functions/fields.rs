@@ -1,12 +1,11 @@
 //! The named values of a `named_struct`, each as the type that a judgment wants.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringViewArray, StructArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, StringViewArray, StructArray, TimestampMicrosecondArray,
 };
 use datafusion::common::{DataFusionError, Result, exec_err};
 
-use super::scalar::{flags, micros, reals, texts, whole};
+use super::scalar::{flags, micros, texts, whole};
 
 /// The fields of a function's one argument.
 pub(super) struct Fields<'a> {
@@ -23,10 +22,6 @@ impl<'a> Fields<'a> {
                 argument.data_type()
             ),
         }
-    }
-
-    pub(super) fn rows(&self) -> usize {
-        self.values.len()
     }
 
     /// A field as it is.
@@ -46,10 +41,6 @@ impl<'a> Fields<'a> {
             .iter()
             .map(|value| value.map_or(0, |value| u32::try_from(value.max(0)).unwrap_or(u32::MAX)))
             .collect())
-    }
-
-    pub(super) fn reals(&self, name: &str) -> Result<Float64Array> {
-        reals(self.column(name)?)
     }
 
     pub(super) fn texts(&self, name: &str) -> Result<StringViewArray> {

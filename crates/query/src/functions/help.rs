@@ -15,7 +15,6 @@ const FILES: &[&str] = files![
     "claim",
     "class_decides",
     "compact",
-    "crowd",
     "error_spike",
     "histogram",
     "hll",
@@ -28,10 +27,11 @@ const FILES: &[&str] = files![
     "path",
     "robust_z",
     "scan_rule",
-    "session_class",
-    "session_step",
     "status_class",
     "uptime_verdict",
+    "visit",
+    "visit_minutes",
+    "visitor_class",
     "vouched",
 ];
 

@@ -13,13 +13,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, StringViewBuilder};
+use arrow::array::{Array, AsArray, BooleanArray, StringViewBuilder};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::ScalarUDF;
 use floodmark_traffic::prefix;
 
-use super::scalar::function;
+use super::scalar::{function, function_of_text};
 
 pub(super) fn ip_in() -> ScalarUDF {
     function(
@@ -65,35 +65,24 @@ pub(super) fn ip_prefix() -> ScalarUDF {
 }
 
 pub(super) fn is_private() -> ScalarUDF {
-    function(
-        "is_private",
-        vec![DataType::Utf8View],
-        DataType::Boolean,
-        |values| {
-            let judged = values[0].as_string_view().iter().map(|addr| {
-                let addr = addr.and_then(|addr| addr.parse().ok());
-                Some(addr.is_some_and(prefix::private))
-            });
-            Ok(Arc::new(judged.collect::<BooleanArray>()))
-        },
-    )
+    function_of_text("is_private", DataType::Boolean, |addrs| {
+        let judged = addrs.iter().map(|addr| {
+            let addr = addr.and_then(|addr| addr.parse().ok());
+            Some(addr.is_some_and(prefix::private))
+        });
+        Ok(Arc::new(judged.collect::<BooleanArray>()))
+    })
 }
 
 pub(super) fn ip_neighbourhood() -> ScalarUDF {
-    function(
-        "ip_neighbourhood",
-        vec![DataType::Utf8View],
-        DataType::Utf8View,
-        |values| {
-            let mut ranges =
-                StringViewBuilder::with_capacity(values[0].len()).with_deduplicate_strings();
-            for addr in values[0].as_string_view() {
-                ranges.append_option(
-                    addr.and_then(|addr| addr.parse().ok())
-                        .map(|addr| prefix::neighbourhood(addr).to_string()),
-                );
-            }
-            Ok(Arc::new(ranges.finish()))
-        },
-    )
+    function_of_text("ip_neighbourhood", DataType::Utf8View, |addrs| {
+        let mut ranges = StringViewBuilder::with_capacity(addrs.len()).with_deduplicate_strings();
+        for addr in addrs {
+            ranges.append_option(
+                addr.and_then(|addr| addr.parse().ok())
+                    .map(|addr| prefix::neighbourhood(addr).to_string()),
+            );
+        }
+        Ok(Arc::new(ranges.finish()))
+    })
 }

@@ -1,10 +1,12 @@
 //! `minute_state(named_struct(…)) OVER (ORDER BY minute)`: what state the site was in, and which incident a minute is part of.
 //!
-//! STRUCT -> STRUCT, over a range in which each minute has a row for each visitor, or one row without a visitor; a minute that is
-//! missing is an error. In:
+//! STRUCT -> STRUCT, over a range in which each minute has a row for each visitor that matters by itself and one for all others of a kind,
+//! or one row without a visitor; a minute that is missing is an error. In:
 //! - `minute`, `covered`, `maintenance`;
-//! - `client`, `http_user_agent`, `is_probe`, `decides`: the visitor, and whether its requests count as a probe's or decide;
-//! - `good`, `bad`, `shed`: its requests, NULL as 0;
+//! - `client`, `http_user_agent`, `is_probe`, `decides`: the visitor (probes and whoever met an error), and whether its requests count as
+//!   a probe's or decide;
+//! - `good`, `bad`, `shed`: the requests, NULL as 0;
+//! - `visitors`: how many visitors made them, NULL as 0;
 //! - `first`, `last`: when it was seen in the minute; asked of probes alone.
 //!
 //! Out, the same in each row of a minute: `state`, `evidence`, `good_fraction`, `good`, `bad`, `bad_clients`, and `incident` (its
@@ -74,6 +76,7 @@ fn gather(fields: &Fields<'_>) -> Result<(Vec<Minute>, Vec<Probe>, UInt64Array)>
         fields.counts("bad")?,
         fields.counts("shed")?,
     );
+    let visitors = fields.counts("visitors")?;
     let (first, last) = (
         micros(fields.column("first")?)?,
         micros(fields.column("last")?)?,
@@ -115,7 +118,7 @@ fn gather(fields: &Fields<'_>) -> Result<(Vec<Minute>, Vec<Probe>, UInt64Array)>
             minute.good = minute.good.saturating_add(good[row]);
             minute.bad = minute.bad.saturating_add(bad[row]);
             minute.shed = minute.shed.saturating_add(shed[row]);
-            minute.visitors += u32::from(good[row] + bad[row] + shed[row] > 0);
+            minute.visitors = minute.visitors.saturating_add(visitors[row]);
             if bad[row] > 0 {
                 failed.entry(at).or_default().bad.insert(client);
             }

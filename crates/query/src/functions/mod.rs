@@ -2,8 +2,8 @@
 //! and joined is SQL's business.
 //!
 //! Functions of one row come first. Functions over a series are window functions that see their whole partition, in its order:
-//! `crowd`, `error_spike`, `minute_state` and `session_step`. Aggregates merge what minutes hold: `histogram_merge`, `hll_merge` and
-//! `minute_tally`; `approx_quantile` is for many groups. A function of many values takes them in one `named_struct`, by name.
+//! `error_spike`, `minute_state` and `visitor_class`. Aggregates merge what minutes hold: `histogram_merge`, `hll_merge` and
+//! `minute_tally`; `approx_quantile` is for many groups, and `visit` holds what each of many visitors asked for. A function of many values takes them in one `named_struct`, by name.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ mod bot;
 mod claim;
 mod class_decides;
 mod compact;
-mod crowd;
 mod error_spike;
 mod fields;
 mod help;
@@ -34,11 +33,12 @@ mod robust_z;
 mod scalar;
 mod scan_rule;
 mod series;
-mod session_class;
-mod session_step;
 mod sketch;
 mod status_class;
 mod uptime_verdict;
+mod visit;
+mod visit_minutes;
+mod visitor_class;
 mod vouched;
 
 pub use help::{FunctionHelp, functions};
@@ -70,9 +70,9 @@ pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
         path::is_asset(),
         robust_z::robust_z(),
         scan_rule::scan_rule(),
-        session_class::session_class(),
         status_class::status_class(),
         uptime_verdict::uptime_verdict(),
+        visit_minutes::visit_minutes(),
         vouched::is_exempt(facts),
         vouched::is_maintenance(facts),
     ] {
@@ -83,14 +83,14 @@ pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
         histogram::histogram_merge(),
         hll::hll_merge(),
         minute_tally::minute_tally(),
+        visit::visit(),
     ] {
         context.register_udaf(function);
     }
     for function in [
-        crowd::crowd(),
         error_spike::error_spike(),
         minute_state::minute_state(),
-        session_step::session_step(),
+        visitor_class::visitor_class(),
     ] {
         context.register_udwf(function);
     }

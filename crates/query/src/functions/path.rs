@@ -11,40 +11,29 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, StringViewBuilder};
+use arrow::array::{Array, BooleanArray, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 use floodmark_traffic::path;
 
-use super::scalar::function;
+use super::scalar::function_of_text;
 
 pub(super) fn path_template() -> ScalarUDF {
-    function(
-        "path_template",
-        vec![DataType::Utf8View],
-        DataType::Utf8View,
-        |values| {
-            let mut templates =
-                StringViewBuilder::with_capacity(values[0].len()).with_deduplicate_strings();
-            for found in values[0].as_string_view() {
-                templates.append_option(found.map(path::path_template));
-            }
-            Ok(Arc::new(templates.finish()))
-        },
-    )
+    function_of_text("path_template", DataType::Utf8View, |paths| {
+        let mut templates =
+            StringViewBuilder::with_capacity(paths.len()).with_deduplicate_strings();
+        for path in paths {
+            templates.append_option(path.map(path::path_template));
+        }
+        Ok(Arc::new(templates.finish()))
+    })
 }
 
 pub(super) fn is_asset() -> ScalarUDF {
-    function(
-        "is_asset",
-        vec![DataType::Utf8View],
-        DataType::Boolean,
-        |values| {
-            let assets = values[0]
-                .as_string_view()
-                .iter()
-                .map(|found| Some(found.is_some_and(path::is_asset)));
-            Ok(Arc::new(assets.collect::<BooleanArray>()))
-        },
-    )
+    function_of_text("is_asset", DataType::Boolean, |paths| {
+        let assets = paths
+            .iter()
+            .map(|path| Some(path.is_some_and(path::is_asset)));
+        Ok(Arc::new(assets.collect::<BooleanArray>()))
+    })
 }

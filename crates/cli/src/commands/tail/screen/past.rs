@@ -130,7 +130,6 @@ async fn engine(plan: &Plan) -> Result<(Lake, Engine)> {
     let options = EngineOptions {
         // The web server comes first, and the feeding.
         threads: 1,
-        remembers_tables: true,
         ..plan.engine(None)
     };
     let engine = Engine::over_lake(&lake, &options).await?;
