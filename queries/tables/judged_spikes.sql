@@ -45,25 +45,19 @@ sent AS (
 series AS (
     SELECT compact(server_name) AS server_name, compact(path) AS path, whole, minute,
            sum(n) AS n, sum(bad) AS bad,
-           first_value(client ORDER BY bad DESC, client, status) AS top_client,
+           compact(first_value(client ORDER BY bad DESC, client, status)) AS top_client,
            first_value(status ORDER BY bad DESC, client, status) AS top_status,
            max(bad) AS bad_of_top_client
     FROM sent
     GROUP BY server_name, path, whole, minute
 ),
--- Only a series with errors enough can have a spike.
-live AS (
-    SELECT *, sum(bad) OVER (PARTITION BY server_name, path, whole) AS bad_of_series,
-           CASE WHEN row_number() OVER (PARTITION BY server_name, path, whole ORDER BY minute) = 1 THEN 1 ELSE 0 END AS begins
-    FROM series
-),
 judged AS (
     SELECT *, error_spike(named_struct(
+               'server_name', server_name, 'path', path, 'whole', whole,
                'minute', minute, 'bad', bad, 'n', n, 'bad_of_top_client', bad_of_top_client, 'top_client', top_client,
-               'live_series', live_series, 'k_min', $min_errors, 'n_min', $min_requests))
-           OVER (PARTITION BY server_name, path, whole ORDER BY minute) AS spike
-    FROM (SELECT *, sum(begins) OVER () AS live_series FROM live)
-    WHERE bad_of_series >= $min_errors
+               'k_min', $min_errors, 'n_min', $min_requests))
+           OVER (ORDER BY whole, server_name, path, minute) AS spike
+    FROM series
 ),
 spikes AS (
     SELECT server_name, path, whole,

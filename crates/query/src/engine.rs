@@ -28,6 +28,7 @@ use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
+use crate::remembered::bytes_scanned;
 use crate::restartable::Restartable;
 use crate::{Error, bounds, functions, tables};
 
@@ -181,18 +182,6 @@ impl Running {
     pub fn bytes_scanned(&self) -> usize {
         bytes_scanned(self.plan.as_ref())
     }
-}
-
-fn bytes_scanned(plan: &dyn ExecutionPlan) -> usize {
-    let own = plan
-        .metrics()
-        .and_then(|metrics| metrics.sum_by_name("bytes_scanned"))
-        .map_or(0, |value| value.as_usize());
-    own + plan
-        .children()
-        .iter()
-        .map(|child| bytes_scanned(child.as_ref()))
-        .sum::<usize>()
 }
 
 impl Engine {

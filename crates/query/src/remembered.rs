@@ -1,5 +1,6 @@
 //! A table whose rows are worked out once in a session.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -7,15 +8,22 @@ use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::TableType;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, reset_plan_states};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, execute_stream,
+};
 use datafusion::prelude::Expr;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
@@ -65,43 +73,100 @@ impl TableProvider for RememberedTable {
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
-        limit: Option<usize>,
+        _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let rows = Rows {
+        let rows = Arc::new(RememberedExec {
             plan: state.create_physical_plan(&self.plan).await?,
-            schema: Arc::clone(&self.schema),
             kept: Arc::clone(&self.kept),
+            properties: properties(&self.schema),
+            metrics: ExecutionPlanMetricsSet::new(),
+        });
+        let Some(projection) = projection else {
+            return Ok(rows);
         };
-        let schema = Arc::clone(&self.schema);
-        let exec = StreamingTableExec::try_new(
-            schema,
-            vec![Arc::new(rows)],
-            projection,
-            [],
-            false,
-            limit,
-        )?;
-        Ok(Arc::new(exec))
+        let columns = projection.iter().map(|&index| {
+            let name = self.schema.field(index).name();
+            (Arc::new(Column::new(name, index)) as _, name.clone())
+        });
+        let columns: Vec<(Arc<dyn PhysicalExpr>, String)> = columns.collect();
+        Ok(Arc::new(ProjectionExec::try_new(columns, rows)?))
     }
+}
+
+/// One stream of rows that come as they come.
+fn properties(schema: &SchemaRef) -> Arc<PlanProperties> {
+    Arc::new(PlanProperties::new(
+        EquivalenceProperties::new(Arc::clone(schema)),
+        Partitioning::UnknownPartitioning(1),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    ))
 }
 
 /// The rows as one query reads them.
 #[derive(Debug)]
-struct Rows {
+struct RememberedExec {
     plan: Arc<dyn ExecutionPlan>,
-    schema: SchemaRef,
     kept: Arc<OnceCell<Kept>>,
+    properties: Arc<PlanProperties>,
+    /// What the plan read, if it was this query that ran it.
+    metrics: ExecutionPlanMetricsSet,
 }
 
-impl PartitionStream for Rows {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
+impl DisplayAs for RememberedExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl ExecutionPlan for RememberedExec {
+    fn name(&self) -> &'static str {
+        "RememberedExec"
     }
 
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    /// None: the plan is run by whichever query is first, and once.
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let bytes = MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition);
         let (plan, kept) = (Arc::clone(&self.plan), Arc::clone(&self.kept));
         let rows = async move {
-            let first = || keep(Arc::clone(&plan), Arc::clone(&context));
+            // A plan runs once, and this one may have: as far as memory allowed, or for a join that begins anew.
+            let first = || async {
+                let plan = reset_plan_states(Arc::clone(&plan))?;
+                let rows = execute_stream(Arc::clone(&plan), Arc::clone(&context))?;
+                let kept = keep(rows, &context).await;
+                bytes.add(bytes_scanned(plan.as_ref()));
+                kept
+            };
             let rows: BoxStream<'static, Result<RecordBatch>> =
                 match kept.get_or_try_init(first).await? {
                     Kept::Rows { batches, .. } => stream::iter(batches.clone()).map(Ok).boxed(),
@@ -109,24 +174,34 @@ impl PartitionStream for Rows {
                 };
             Ok::<_, DataFusionError>(rows)
         };
-        let schema = Arc::clone(&self.schema);
+        let schema = self.schema();
         let rows = stream::once(rows)
             .try_flatten()
             .map(move |batch| typed(&batch?, &schema));
-        Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            rows,
-        ))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 }
 
-/// Runs the plan, as long as its rows find room in the session's memory.
-async fn keep(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<Kept> {
+/// How much a plan that has run read from disk, in bytes.
+pub(crate) fn bytes_scanned(plan: &dyn ExecutionPlan) -> usize {
+    let own = plan
+        .metrics()
+        .and_then(|metrics| metrics.sum_by_name("bytes_scanned"))
+        .map_or(0, |scanned| scanned.as_usize());
+    let children = plan.children().into_iter();
+    own + children
+        .map(|child| bytes_scanned(child.as_ref()))
+        .sum::<usize>()
+}
+
+/// Keeps the rows, as long as they find room in the session's memory.
+async fn keep(mut rows: SendableRecordBatchStream, context: &TaskContext) -> Result<Kept> {
     let memory = MemoryConsumer::new("remembered rows").register(context.memory_pool());
-    let mut rows = execute_stream(plan, context)?;
+    // Batches are often slices of one large array, which is there once.
+    let mut counter = RecordBatchMemoryCounter::new();
     let mut batches = Vec::new();
     while let Some(batch) = rows.try_next().await? {
-        if memory.try_grow(batch.get_array_memory_size()).is_err() {
+        if memory.try_grow(counter.count_batch(&batch)).is_err() {
             return Ok(Kept::TooLarge);
         }
         batches.push(batch);

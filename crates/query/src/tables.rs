@@ -6,12 +6,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, plan_err};
-use datafusion::datasource::ViewTable;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::datasource::{TableType, ViewTable, provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{LogicalPlan, TableScan};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{Expr, SessionContext};
 
 use crate::header::NamedQuery;
@@ -41,21 +44,24 @@ pub(crate) async fn register(context: &SessionContext) -> Result<()> {
         let plan = context.state().create_logical_plan(&query.sql).await?;
         context.register_udtf(
             name,
-            Arc::new(QueryTable {
+            Arc::new(QueryTable(Arc::new(Inner {
                 query,
                 plan,
                 calls: Mutex::default(),
-            }),
+            }))),
         );
     }
     Ok(())
 }
 
 #[derive(Debug)]
-struct QueryTable {
+struct QueryTable(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     query: NamedQuery,
     plan: LogicalPlan,
-    /// Remembered, by arguments.
+    /// By arguments.
     calls: Mutex<HashMap<Vec<String>, Arc<RememberedTable>>>,
 }
 
@@ -64,35 +70,87 @@ impl TableFunctionImpl for QueryTable {
         &self,
         arguments: TableFunctionArgs<'_, '_>,
     ) -> Result<Arc<dyn TableProvider>> {
-        let (expected, found) = (&self.query.params, arguments.exprs());
+        let (expected, found) = (&self.0.query.params, arguments.exprs());
         if found.len() != expected.len() {
             let names: Vec<&str> = expected.iter().map(|param| param.name.as_str()).collect();
             return plan_err!(
                 "`{}` takes {} arguments ({}), found {}",
-                self.query.name,
+                self.0.query.name,
                 names.len(),
                 names.join(", "),
                 found.len()
             );
         }
-        let values: HashMap<String, &Expr> = expected
-            .iter()
+        if found.iter().any(has_placeholder) {
+            return Ok(Arc::new(OpenCall {
+                table: Arc::clone(&self.0),
+                arguments: found.to_vec(),
+            }));
+        }
+        self.0.called(found)
+    }
+}
+
+impl Inner {
+    fn called(&self, arguments: &[Expr]) -> Result<Arc<dyn TableProvider>> {
+        let names = self.query.params.iter();
+        let values: HashMap<String, &Expr> = names
             .map(|param| format!("${}", param.name))
-            .zip(found)
+            .zip(arguments)
             .collect();
-        let call = found.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if !arguments.iter().all(is_fixed) {
+            return Ok(Arc::new(ViewTable::new(filled(&self.plan, &values)?, None)));
+        }
+        let call: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(table) = calls.get(&call) {
             return Ok(Arc::clone(table) as _);
         }
-        let plan = filled(&self.plan, &values)?;
-        if !found.iter().all(is_fixed) {
-            return Ok(Arc::new(ViewTable::new(plan, None)));
-        }
-        let table = Arc::new(RememberedTable::new(plan));
+        let table = Arc::new(RememberedTable::new(filled(&self.plan, &values)?));
         calls.insert(call, Arc::clone(&table));
         Ok(table)
     }
+}
+
+/// A call in one of these files, whose arguments are parameters of the file: its rows are asked for once these are known.
+#[derive(Debug)]
+struct OpenCall {
+    table: Arc<Inner>,
+    arguments: Vec<Expr>,
+}
+
+impl OpenCall {
+    fn closed(&self, values: &HashMap<String, &Expr>) -> Result<Arc<dyn TableProvider>> {
+        let arguments = self.arguments.iter();
+        let arguments = arguments.map(|argument| with_values(argument.clone(), values));
+        self.table.called(&arguments.collect::<Result<Vec<_>>>()?)
+    }
+}
+
+#[async_trait]
+impl TableProvider for OpenCall {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.table.plan.schema().inner())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan_err!("`{}`: its parameters have no values", self.table.query.name)
+    }
+}
+
+fn has_placeholder(argument: &Expr) -> bool {
+    let found = argument.exists(|expr| Ok(matches!(expr, Expr::Placeholder(_))));
+    found.unwrap_or(true)
 }
 
 /// Whether an argument means the same whenever it is read, as no call of `now()` does.
@@ -109,19 +167,34 @@ fn is_fixed(argument: &Expr) -> bool {
 /// The plan with its placeholders replaced, each output column keeping its name.
 fn filled(plan: &LogicalPlan, values: &HashMap<String, &Expr>) -> Result<LogicalPlan> {
     let filled = plan.clone().transform_up_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = &node
+            && let Ok(table) = source_as_provider(&scan.source)
+            && let Some(call) = table.downcast_ref::<OpenCall>()
+        {
+            let source = provider_as_source(call.closed(values)?);
+            return Ok(Transformed::yes(LogicalPlan::TableScan(TableScan {
+                source,
+                ..scan.clone()
+            })));
+        }
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let expr = expr.transform_up(|expr| match &expr {
-                Expr::Placeholder(placeholder) => match values.get(&placeholder.id) {
-                    Some(&value) => Ok(Transformed::yes(value.clone())),
-                    None => Ok(Transformed::no(expr)),
-                },
-                _ => Ok(Transformed::no(expr)),
-            })?;
-            Ok(expr.update_data(|expr| name.restore(expr)))
+            let expr = with_values(expr, values)?;
+            Ok(Transformed::yes(name.restore(expr)))
         })?;
         node.map_data(LogicalPlan::recompute_schema)
+    })?;
+    Ok(filled.data)
+}
+
+fn with_values(expr: Expr, values: &HashMap<String, &Expr>) -> Result<Expr> {
+    let filled = expr.transform_up(|expr| match &expr {
+        Expr::Placeholder(placeholder) => match values.get(&placeholder.id) {
+            Some(&value) => Ok(Transformed::yes(value.clone())),
+            None => Ok(Transformed::no(expr)),
+        },
+        _ => Ok(Transformed::no(expr)),
     })?;
     Ok(filled.data)
 }

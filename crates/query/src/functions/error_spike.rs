@@ -1,20 +1,21 @@
-//! `error_spike(named_struct(…)) OVER (PARTITION BY series ORDER BY minute)`: which minutes have too many errors.
+//! `error_spike(named_struct(…)) OVER (ORDER BY whole, server_name, path, minute)`: which minutes have too many errors.
 //!
-//! STRUCT -> STRUCT, over one series (a server, or a path of it), each minute at most once. In: `minute`, `bad` and `n` (requests that
-//! decide), `top_client` and `bad_of_top_client` (who got most of the errors), and the same in each row: `live_series` (series judged side
-//! by side), `k_min` (errors) and `n_min` (requests in a window). Out: `start`, `end` (exclusive), `opened` (when it was clear), `baseline`, `single_client`; all NULL
-//! outside of spikes. Wraps [`floodmark_traffic::spike::spikes`].
+//! STRUCT -> STRUCT, over all series that are judged side by side, one after the other, each minute of a series at most once. In: the series
+//! (`server_name`, `path`, `whole`: not 0 for all paths of a server), `minute`, `bad` and `n` (requests that decide), `top_client` and
+//! `bad_of_top_client` (who got most of the errors), and the same in each row `k_min` (errors) and `n_min` (requests in a window). Out: `start`, `end`
+//! (exclusive), `opened` (when it was clear), `baseline`, `single_client`; all NULL outside of spikes. Wraps [`floodmark_traffic::spike::spikes`].
 //!
-//! `queries/error_spikes.sql` shows it in use.
+//! `queries/tables/judged_spikes.sql` shows it in use.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BooleanBuilder, Float64Builder, StructArray, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Fields as ArrowFields};
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::WindowUDF;
 use floodmark_traffic::spike::{Spike, SpikeOptions, SpikePoint, spikes};
 
@@ -41,18 +42,42 @@ fn output() -> ArrowFields {
 fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let fields = Fields::of("error_spike", &values[0])?;
     let points = points(&fields)?;
-    let first = |name: &str| {
-        Ok::<_, datafusion::common::DataFusionError>(
-            fields.counts(name)?.first().copied().unwrap_or(0),
-        )
-    };
+    let series = series_of(&fields)?;
+    let first = |name: &str| Ok::<_, DataFusionError>(fields.counts(name)?.first().copied());
     let options = SpikeOptions {
-        k_min: first("k_min")?.into(),
-        n_min: first("n_min")?.into(),
-        live_series: first("live_series")?,
+        k_min: first("k_min")?.unwrap_or(0).into(),
+        n_min: first("n_min")?.unwrap_or(0).into(),
+        live_series: u32::try_from(series.len()).unwrap_or(u32::MAX),
         ..SpikeOptions::default()
     };
-    Ok(written(&points, &spikes(&points, &options)))
+    let mut written = Written::of(points.len());
+    for rows in series {
+        let points = &points[rows];
+        // Only a series with errors enough can have a spike.
+        let bad: u64 = points.iter().map(|point| u64::from(point.bad)).sum();
+        let spikes = match bad >= u64::from(options.k_min) {
+            true => spikes(points, &options),
+            false => Vec::new(),
+        };
+        written.append(points, &spikes);
+    }
+    Ok(written.finish())
+}
+
+/// The rows of each series.
+fn series_of(fields: &Fields<'_>) -> Result<Vec<Range<usize>>> {
+    let (servers, paths) = (fields.texts("server_name")?, fields.texts("path")?);
+    let whole = fields.counts("whole")?;
+    let series = servers.iter().zip(&paths).zip(&whole);
+    let series: Vec<_> = series.collect();
+    let mut end = 0;
+    let lengths = series.chunk_by(|one, next| one == next).map(<[_]>::len);
+    let ranges = lengths.map(|length| {
+        let start = end;
+        end += length;
+        start..end
+    });
+    Ok(ranges.collect())
 }
 
 fn points(fields: &Fields<'_>) -> Result<Vec<SpikePoint>> {
@@ -85,27 +110,52 @@ fn client_hash(client: &str) -> u64 {
     hasher.finish().max(1)
 }
 
-fn written(points: &[SpikePoint], spikes: &[Spike]) -> ArrayRef {
-    let time = || TimestampMicrosecondBuilder::with_capacity(points.len()).with_timezone("UTC");
-    let (mut start, mut end, mut opened) = (time(), time(), time());
-    let mut baseline = Float64Builder::with_capacity(points.len());
-    let mut single_client = BooleanBuilder::with_capacity(points.len());
-    for point in points {
-        let at = spikes.partition_point(|spike| spike.end <= point.minute);
-        let spike = spikes.get(at).filter(|spike| spike.start <= point.minute);
-        start.append_option(spike.map(|spike| spike.start * MINUTE_US));
-        end.append_option(spike.map(|spike| spike.end * MINUTE_US));
-        // The minute is over before it is judged.
-        opened.append_option(spike.map(|spike| (spike.opened + 1) * MINUTE_US));
-        baseline.append_option(spike.map(|spike| spike.p0));
-        single_client.append_option(spike.map(|spike| spike.single_client));
+/// The answers, row by row.
+struct Written {
+    start: TimestampMicrosecondBuilder,
+    end: TimestampMicrosecondBuilder,
+    opened: TimestampMicrosecondBuilder,
+    baseline: Float64Builder,
+    single_client: BooleanBuilder,
+}
+
+impl Written {
+    fn of(rows: usize) -> Self {
+        let time = || TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
+        Self {
+            start: time(),
+            end: time(),
+            opened: time(),
+            baseline: Float64Builder::with_capacity(rows),
+            single_client: BooleanBuilder::with_capacity(rows),
+        }
     }
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(start.finish()),
-        Arc::new(end.finish()),
-        Arc::new(opened.finish()),
-        Arc::new(baseline.finish()),
-        Arc::new(single_client.finish()),
-    ];
-    Arc::new(StructArray::new(output(), columns, None))
+
+    fn append(&mut self, points: &[SpikePoint], spikes: &[Spike]) {
+        for point in points {
+            let at = spikes.partition_point(|spike| spike.end <= point.minute);
+            let spike = spikes.get(at).filter(|spike| spike.start <= point.minute);
+            self.start
+                .append_option(spike.map(|spike| spike.start * MINUTE_US));
+            self.end
+                .append_option(spike.map(|spike| spike.end * MINUTE_US));
+            // The minute is over before it is judged.
+            self.opened
+                .append_option(spike.map(|spike| (spike.opened + 1) * MINUTE_US));
+            self.baseline.append_option(spike.map(|spike| spike.p0));
+            self.single_client
+                .append_option(spike.map(|spike| spike.single_client));
+        }
+    }
+
+    fn finish(mut self) -> ArrayRef {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.start.finish()),
+            Arc::new(self.end.finish()),
+            Arc::new(self.opened.finish()),
+            Arc::new(self.baseline.finish()),
+            Arc::new(self.single_client.finish()),
+        ];
+        Arc::new(StructArray::new(output(), columns, None))
+    }
 }
