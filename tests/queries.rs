@@ -1003,18 +1003,12 @@ async fn every_query_answers_an_empty_window() {
     }
 }
 
-/// A report's session keeps the rows of the tables that queries share, if they find room.
+/// A session keeps the rows of the tables that queries share.
 #[tokio::test]
 async fn remembered_tables_answer_the_same() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-logs/access.log");
     let settings = window("2026-11-09T00:00:00Z", "2026-11-16T00:00:00Z");
-    let options = |remembers_tables, memory_bytes| EngineOptions {
-        remembers_tables,
-        memory_bytes,
-        ..EngineOptions::default()
-    };
-    let plain = engine_with(&folder, TIMED, &options(false, 1 << 30)).await;
-    let kept = engine_with(&folder, TIMED, &options(true, 1 << 30)).await;
+    let kept = engine(&folder, TIMED).await;
     for query in [
         "classes",
         "bots",
@@ -1023,7 +1017,13 @@ async fn remembered_tables_answer_the_same() {
         "incidents",
         "classes",
     ] {
-        let expected = shown(&plain.query(query, &settings).await.unwrap());
+        let expected = shown(
+            &engine(&folder, TIMED)
+                .await
+                .query(query, &settings)
+                .await
+                .unwrap(),
+        );
         let found = shown(&kept.query(query, &settings).await.unwrap());
         assert_eq!(found, expected, "query `{query}`");
     }

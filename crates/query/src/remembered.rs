@@ -56,6 +56,12 @@ impl RememberedTable {
             kept: Arc::default(),
         }
     }
+
+    /// What gives the rows.
+    #[cfg(test)]
+    pub(crate) fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
 }
 
 #[async_trait]

@@ -113,3 +113,35 @@ impl ExecutionPlan for RestartableExec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::execution::session_state::SessionStateBuilder;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_side_without_room_is_run_again() {
+        let pool = Arc::new(GreedyMemoryPool::new(6 << 20));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc();
+        let state = SessionStateBuilder::new()
+            .with_config(SessionConfig::new().with_target_partitions(2))
+            .with_runtime_env(runtime.unwrap())
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(Restartable))
+            .build();
+        // The left side is divided between threads, and its rows are twice what there is memory for.
+        let statement = "SELECT count(*) AS n FROM (SELECT value AS a, value + 1 AS b, value + 2 AS c, value + 3 AS d, value + 4 AS e \
+                         FROM generate_series(1, 300000) WHERE value % 7 <> 5) l \
+                         JOIN generate_series(1, 20) r ON l.a + l.b + l.c + l.d + l.e < r.value";
+        let answer = SessionContext::new_with_state(state).sql(statement).await;
+        let rows = answer.unwrap().collect().await.unwrap();
+        let counted = arrow::util::pretty::pretty_format_batches(&rows)
+            .unwrap()
+            .to_string();
+        assert!(counted.contains("| 5 "), "{counted}");
+    }
+}
