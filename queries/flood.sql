@@ -11,44 +11,24 @@
 -- path's template), requests, clients, peak (pages in the busiest minute), usual (the median of its minutes in the window, those without
 -- a request included), asset_share (of all that those clients asked meanwhile, 0 to 1), top_path, line (`source:offset` of its first request).
 --
--- Decided by counts alone, and so also of clients that bots() calls something else: a minute is flooded if its pages reach per_minute and
+-- Decided by busy_minutes() and counts alone, and so also of clients that bots() calls something else: a minute is flooded if its pages reach per_minute and
 -- rise times the usual, by that many clients, which load hardly any asset. Minutes up to five apart are one flood. A shape whose
 -- clients come from one flooded range is told once, as the range. A newsletter or a link on a busy page is none: its people load assets.
 WITH
-asked AS (
-    SELECT date_trunc('minute', time) AS minute, time, client, ip_neighbourhood(client) AS prefix,
-           path_template(path) AS shape, is_asset(path) AS asset, source, line_offset
-    FROM requests
-    WHERE time >= $since AND time < $until AND bot <> 'probe'
-),
--- Only what is asked for that often at all can be a flood.
-frequent_prefixes AS (
-    SELECT prefix FROM asked WHERE NOT asset GROUP BY prefix HAVING count(*) >= $per_minute
-),
-pages AS (
-    SELECT 'prefix' AS by, a.prefix AS what, a.minute, count(*) AS pages
-    FROM asked a JOIN frequent_prefixes f ON f.prefix = a.prefix
-    WHERE NOT a.asset
-    GROUP BY 1, 2, 3
-    UNION ALL
-    SELECT 'shape', shape, minute, count(*)
-    FROM asked
-    WHERE NOT asset AND shape IS NOT NULL
-    GROUP BY 1, 2, 3
-),
--- The median over all minutes of the window is 0 for what is asked for in less than half of them.
-usual AS (
-    SELECT by, what,
-           CASE WHEN 2 * count(*) < (extract(epoch FROM $until) - extract(epoch FROM $since)) / 60 THEN 0.0
-                ELSE percentile_cont(0.5) WITHIN GROUP (ORDER BY pages) END AS usual
-    FROM pages
-    GROUP BY by, what
-    HAVING max(pages) >= $per_minute
-),
 busy AS (
-    SELECT p.by, p.what, p.minute, p.pages, u.usual
-    FROM pages p JOIN usual u ON p.by = u.by AND p.what = u.what
-    WHERE p.pages >= $per_minute AND p.pages >= $rise * u.usual
+    SELECT * FROM busy_minutes($since, $until, $per_minute, $rise)
+),
+-- All that was asked for in these minutes, and up to five later, in which a flood may pause.
+minutes AS (
+    SELECT DISTINCT unnest(minute_range(minute, minute + INTERVAL '6 minutes')) AS minute FROM busy
+),
+asked AS (
+    SELECT r.minute, r.time, r.client, ip_neighbourhood(r.client) AS prefix,
+           path_template(r.path) AS shape, is_asset(r.path) AS asset, r.source, r.line_offset
+    FROM minutes m
+    JOIN (SELECT date_trunc('minute', time) AS minute, time, client, path, source, line_offset
+          FROM requests
+          WHERE time >= $since AND time < $until AND bot <> 'probe') r ON r.minute = m.minute
 ),
 -- Who took part in a busy minute, and what else each of them asked for in it.
 senders AS (

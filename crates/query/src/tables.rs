@@ -1,4 +1,5 @@
-//! Questions used as tables: `visitors(since, until)`, `judged_minutes(since, until)` and `judged_spikes(since, until, …)`.
+//! Questions used as tables: `visitors(since, until)`, `judged_minutes(since, until)`, `judged_spikes(since, until, …)` and
+//! `busy_minutes(since, until, …)`.
 //!
 //! Each is a file of `queries/tables` with the header of a named query. It is planned once, with its parameters left open; a call puts
 //! the arguments in their place. The rows of a call are worked out once in a session, as queries and reports use the same ones many times.
@@ -22,6 +23,10 @@ use crate::remembered::RememberedTable;
 
 /// In the order in which they use one another.
 const FILES: &[(&str, &str)] = &[
+    (
+        "busy_minutes",
+        include_str!("../../../queries/tables/busy_minutes.sql"),
+    ),
     (
         "visitors",
         include_str!("../../../queries/tables/visitors.sql"),
