@@ -30,12 +30,18 @@ asked AS (
           FROM requests
           WHERE time >= $since AND time < $until AND bot <> 'probe') r ON r.minute = m.minute
 ),
+-- Each request as one of its network, and as one for its path.
+parts AS (
+    SELECT 'prefix' AS by, prefix AS what, asked.* FROM asked
+    UNION ALL
+    SELECT 'shape' AS by, shape AS what, asked.* FROM asked
+),
 -- Who took part in a busy minute, and what else each of them asked for in it.
 senders AS (
-    SELECT DISTINCT b.by, b.what, b.minute, a.client
+    SELECT DISTINCT b.by, b.what, b.minute, p.client
     FROM busy b
-    JOIN asked a ON a.minute = b.minute AND CASE b.by WHEN 'prefix' THEN a.prefix ELSE a.shape END = b.what
-    WHERE NOT a.asset OR b.by = 'prefix'
+    JOIN parts p ON p.by = b.by AND p.what = b.what AND p.minute = b.minute
+    WHERE NOT p.asset OR p.by = 'prefix'
 ),
 all_of_senders AS (
     SELECT s.by, s.what, s.minute, count(DISTINCT a.client) AS clients,
@@ -64,7 +70,7 @@ described AS (
            count(*) AS requests, count(DISTINCT a.client) AS clients, count(DISTINCT a.prefix) AS prefixes,
            first_value(a.source || ':' || CAST(a.line_offset AS VARCHAR) ORDER BY a.time, a.source, a.line_offset) AS line
     FROM floods f
-    JOIN asked a ON a.minute >= f.start AND a.minute < f."end" AND CASE f.by WHEN 'prefix' THEN a.prefix ELSE a.shape END = f.what
+    JOIN parts a ON a.by = f.by AND a.what = f.what AND a.minute >= f.start AND a.minute < f."end"
     GROUP BY f.by, f.what, f.start, f."end", f.peak, f.usual, f.all_requests, f.all_assets
 ),
 top_paths AS (
@@ -72,7 +78,7 @@ top_paths AS (
     FROM (
         SELECT f.by, f.what, f.start, a.shape, count(*) AS n
         FROM floods f
-        JOIN asked a ON a.minute >= f.start AND a.minute < f."end" AND CASE f.by WHEN 'prefix' THEN a.prefix ELSE a.shape END = f.what
+        JOIN parts a ON a.by = f.by AND a.what = f.what AND a.minute >= f.start AND a.minute < f."end"
         GROUP BY 1, 2, 3, 4
     )
     GROUP BY by, what, start

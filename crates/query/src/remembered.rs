@@ -1,13 +1,14 @@
 //! A table whose rows are worked out once in a session.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{DataFusionError, Result};
@@ -25,8 +26,8 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, execute_stream,
 };
 use datafusion::prelude::Expr;
+use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use tokio::sync::OnceCell;
 
 /// The rows of a plan, kept by the first query that runs it. Rows for which the session has no memory left are not kept, and the plan
 /// runs again for each query.
@@ -34,8 +35,11 @@ use tokio::sync::OnceCell;
 pub(crate) struct RememberedTable {
     plan: LogicalPlan,
     schema: SchemaRef,
-    kept: Arc<OnceCell<Kept>>,
+    run: Arc<Mutex<Option<Run>>>,
 }
+
+/// The first run. It goes on by itself, whoever of those that wait for it looks: else two parts of one query could wait for each other.
+type Run = Shared<BoxFuture<'static, Result<Arc<Kept>, Arc<DataFusionError>>>>;
 
 /// What became of the rows of the first run.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ impl RememberedTable {
         Self {
             schema: Arc::clone(plan.schema().inner()),
             plan,
-            kept: Arc::default(),
+            run: Arc::default(),
         }
     }
 
@@ -83,7 +87,7 @@ impl TableProvider for RememberedTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let rows = Arc::new(RememberedExec {
             plan: state.create_physical_plan(&self.plan).await?,
-            kept: Arc::clone(&self.kept),
+            run: Arc::clone(&self.run),
             properties: properties(&self.schema),
             metrics: ExecutionPlanMetricsSet::new(),
         });
@@ -113,7 +117,7 @@ fn properties(schema: &SchemaRef) -> Arc<PlanProperties> {
 #[derive(Debug)]
 struct RememberedExec {
     plan: Arc<dyn ExecutionPlan>,
-    kept: Arc<OnceCell<Kept>>,
+    run: Arc<Mutex<Option<Run>>>,
     properties: Arc<PlanProperties>,
     /// What the plan read, if it was this query that ran it.
     metrics: ExecutionPlanMetricsSet,
@@ -162,19 +166,10 @@ impl ExecutionPlan for RememberedExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let bytes = MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition);
-        let (plan, kept) = (Arc::clone(&self.plan), Arc::clone(&self.kept));
+        let (run, plan) = (self.run(partition, &context), Arc::clone(&self.plan));
         let rows = async move {
-            // A plan runs once, and this one may have: as far as memory allowed, or for a join that begins anew.
-            let first = || async {
-                let plan = reset_plan_states(Arc::clone(&plan))?;
-                let rows = execute_stream(Arc::clone(&plan), Arc::clone(&context))?;
-                let kept = keep(rows, &context).await;
-                bytes.add(bytes_scanned(plan.as_ref()));
-                kept
-            };
             let rows: BoxStream<'static, Result<RecordBatch>> =
-                match kept.get_or_try_init(first).await? {
+                match run.await.map_err(DataFusionError::Shared)?.as_ref() {
                     Kept::Rows { batches, .. } => stream::iter(batches.clone()).map(Ok).boxed(),
                     Kept::TooLarge => execute_stream(reset_plan_states(plan)?, context)?.boxed(),
                 };
@@ -185,6 +180,36 @@ impl ExecutionPlan for RememberedExec {
             .try_flatten()
             .map(move |batch| typed(&batch?, &schema));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+    }
+}
+
+impl RememberedExec {
+    /// The first run, which begins now if there is none, or if it failed.
+    fn run(&self, partition: usize, context: &Arc<TaskContext>) -> Run {
+        let mut known = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = known.as_ref();
+        if let Some(run) = alive.filter(|run| !matches!(run.peek(), Some(Err(_)))) {
+            return run.clone();
+        }
+        let bytes = MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition);
+        let (plan, context) = (Arc::clone(&self.plan), Arc::clone(context));
+        let task = SpawnedTask::spawn(async move {
+            // A plan runs once, and this one may have, for a join that begins anew.
+            let plan = reset_plan_states(plan)?;
+            let rows = execute_stream(Arc::clone(&plan), Arc::clone(&context))?;
+            let kept = keep(rows, &context).await;
+            bytes.add(bytes_scanned(plan.as_ref()));
+            Ok(Arc::new(kept?))
+        });
+        let run = async move {
+            let ended = task.join().await;
+            ended
+                .unwrap_or_else(|lost| Err(DataFusionError::ExecutionJoin(Box::new(lost))))
+                .map_err(Arc::new)
+        };
+        let run = run.boxed().shared();
+        *known = Some(run.clone());
+        run
     }
 }
 
@@ -249,7 +274,8 @@ mod tests {
             let answer = context.sql("SELECT number FROM numbers").await.unwrap();
             assert_eq!(answer.count().await.unwrap(), 3);
         }
-        let kept = matches!(table.kept.get(), Some(Kept::Rows { .. }));
+        let run = table.run.lock().unwrap().clone().unwrap();
+        let kept = matches!(run.await.unwrap().as_ref(), Kept::Rows { .. });
         assert_eq!(kept, is_kept);
     }
 
