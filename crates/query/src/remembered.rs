@@ -288,4 +288,27 @@ mod tests {
     async fn rows_without_room_are_worked_out_again() {
         check(1, false).await;
     }
+
+    /// A join may look at one side first and then wait for the other.
+    #[tokio::test]
+    async fn a_reader_that_does_not_look_keeps_nobody_waiting() {
+        let config = SessionConfig::new().with_target_partitions(2);
+        let context = SessionContext::new_with_config(config);
+        let values = "SELECT value FROM generate_series(1, 100000) WHERE value % 7 <> 5";
+        let plan = context.state().create_logical_plan(values).await.unwrap();
+        let table = Arc::new(RememberedTable::new(plan));
+        context.register_table("numbers", table).unwrap();
+        let rows = async || {
+            let answer = context.sql("SELECT value FROM numbers").await.unwrap();
+            answer.execute_stream().await.unwrap()
+        };
+        let mut first = rows().await;
+        let looked = first.next().now_or_never();
+        assert!(
+            looked.is_none(),
+            "the rows were there before they were made"
+        );
+        let second: Vec<RecordBatch> = rows().await.try_collect().await.unwrap();
+        assert!(!second.is_empty());
+    }
 }
