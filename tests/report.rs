@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::command::{Place, end};
+use crate::command::{Place, Run, end};
 
 const LOG: &str = r#"192.0.2.7 - - [09/Nov/2026:08:00:00 +0000] "GET /a?who=me HTTP/2.0" 200 5320 "https://search.example/?q=secret" "Mozilla/5.0"
 2001:db8:17::1f - - [10/Nov/2026:08:00:00 +0000] "GET /b HTTP/2.0" 200 90 "-" "curl/8.5.0"
@@ -13,6 +13,69 @@ fn place() -> Place {
     let place = Place::new();
     place.write("access.log", LOG);
     place
+}
+
+/// What the published schema says of a JSON report.
+fn against_the_schema(place: &Place, report: &str) -> Run {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.schema.json");
+    let script = "import json, sys, jsonschema\n\
+        schema, report = (json.load(open(path)) for path in sys.argv[1:])\n\
+        jsonschema.Draft202012Validator.check_schema(schema)\n\
+        jsonschema.Draft202012Validator(schema).validate(report)\n";
+    let report = place.write("held-against-the-schema.json", report);
+    // Debian's own, which has its package python3-jsonschema.
+    let mut python = place.program("/usr/bin/python3");
+    let python = python.args(["-c", script, schema]).arg(report);
+    end(python.spawn().unwrap())
+}
+
+#[track_caller]
+pub(crate) fn is_as_published(place: &Place, report: &str) {
+    against_the_schema(place, report).done();
+}
+
+#[test]
+fn every_report_is_as_its_schema_says() {
+    let place = place();
+    place.write(
+        "own/broken.sql",
+        "-- title: T\n-- question: Q\n-- report: R\nSELECT stauts FROM requests\n",
+    );
+    let windows = ["2026-11-09", "2026-11-20"].map(|day| ["--day", day]);
+    for more in [
+        &windows[0][..],
+        &windows[1],
+        &["--share"],
+        &["--queries", "own"],
+    ] {
+        let run = place.floodmark(&[&["report", "-q", "access.log", "--json", "-"], more].concat());
+        is_as_published(&place, &run.stdout);
+    }
+    place.floodmark(&["ingest", "-q", "access.log"]).done();
+    is_as_published(
+        &place,
+        &place.floodmark(&["report", "-q", "--json", "-"]).done(),
+    );
+}
+
+#[test]
+fn a_report_that_is_not_as_its_schema_says_is_found() {
+    let place = place();
+    let json = place.floodmark(&["report", "-q", "access.log", "--json", "-"]);
+    let json: serde_json::Value = serde_json::from_str(&json.done()).unwrap();
+    for (at, wrong) in [
+        ("/schema", serde_json::json!(1)),
+        ("/since", serde_json::json!("2026-11-09")),
+        ("/weeks/0/unknown", serde_json::json!(1)),
+        ("/panels/0/rows", serde_json::json!([])),
+        ("/bots/0/class", serde_json::json!("robot")),
+    ] {
+        let mut json = json.clone();
+        let (object, name) = at.rsplit_once('/').unwrap();
+        json.pointer_mut(object).unwrap()[name] = wrong;
+        let run = against_the_schema(&place, &json.to_string());
+        assert!(run.stderr.contains("ValidationError"), "{at}: {run:#?}");
+    }
 }
 
 #[test]
