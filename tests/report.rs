@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::command::{Place, Run, end};
+use crate::bad_input::Disk;
+use crate::command::{Place, Run, combined, end};
 
 const LOG: &str = r#"192.0.2.7 - - [09/Nov/2026:08:00:00 +0000] "GET /a?who=me HTTP/2.0" 200 5320 "https://search.example/?q=secret" "Mozilla/5.0"
 2001:db8:17::1f - - [10/Nov/2026:08:00:00 +0000] "GET /b HTTP/2.0" 200 90 "-" "curl/8.5.0"
@@ -143,6 +144,52 @@ fn a_report_that_cannot_be_written_leaves_the_old_one() {
         2,
         "nothing half-written is left"
     );
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_report_and_says_so() {
+    let place = place();
+    // Room for the old files, not for another page.
+    let Some(_disk) = Disk::mount(&place, "size=32k") else {
+        return;
+    };
+    let old = ["2026-11-09.html", "2026-11-09.json", "index.html"];
+    for name in old {
+        place.write(&format!("disk/reports/{name}"), "the old one");
+    }
+    for to in [
+        ["--into", "disk/reports"],
+        ["--html", "disk/reports/2026-11-09.html"],
+    ] {
+        let arguments = ["report", "-q", "access.log", "--day", "2026-11-09"];
+        let run = place.floodmark(&[&arguments[..], &to].concat());
+        assert_eq!(run.code, 2, "{run:#?}");
+        let said = "error: cannot write `disk/reports/2026-11-09.html`: no space left on device";
+        assert!(run.stderr.contains(said), "{run:#?}");
+        let reports = place.path("disk/reports");
+        assert_eq!(fs::read_dir(&reports).unwrap().count(), old.len());
+        for name in old {
+            let kept = fs::read_to_string(reports.join(name)).unwrap();
+            assert_eq!(kept, "the old one");
+        }
+    }
+}
+
+#[test]
+fn a_page_is_no_larger_for_a_log_of_many_paths() {
+    let place = Place::new();
+    let sizes = [2_000, 200_000].map(|paths| {
+        // As many days, whatever the number of paths: their second goes round.
+        place.write("access.log", combined(0, paths));
+        let files = ["--html", "r.html", "--json", "r.json", "--md", "r.md"];
+        let arguments = ["report", "-q", "access.log", "--day", "2026-11-02"];
+        place.floodmark(&[&arguments[..], &files].concat()).done();
+        ["r.html", "r.json", "r.md"].map(|name| fs::metadata(place.path(name)).unwrap().len())
+    });
+    let [few, many] = sizes;
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many < 2 * few, "{few} bytes for few paths, {many} for many");
+    }
 }
 
 #[test]
