@@ -275,7 +275,7 @@ pub(crate) fn cell(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             // A mention would call a person. An entity is not undone before mentions are looked for, a backslash is.
             '@' => out.push_str("&#64;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => {
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' | '$' => {
                 out.extend(['\\', c])
             }
             c => out.push(c),
