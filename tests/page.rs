@@ -81,13 +81,14 @@ fn paints_at_once(browser: &Browser, page: &Path) {
     assert!(quick, "first paint after {painted_ms:?} ms");
 }
 
-/// Six days with four visitors an hour; on the third, an hour in which all fails.
+/// Six days with four visitors an hour; on the third, an hour in which all fails, on the fourth half a day without anyone.
 fn six_days() -> String {
     let mut log = String::new();
     for minute in 0..6 * 1440_u32 {
         let (day, hour, in_hour) = (9 + minute / 1440, minute / 60 % 24, minute % 60);
         let fails = day == 11 && hour == 12;
-        if !fails && minute % 15 != 0 {
+        let is_quiet = day == 12 && (6..18).contains(&hour);
+        if is_quiet || !fails && minute % 15 != 0 {
             continue;
         }
         let status = if fails { 502 } else { 200 };
@@ -183,6 +184,25 @@ fn values_are_read_where_the_mouse_is_and_by_arrow_keys() {
     }
     browser.press(escape);
     assert_eq!(says(&browser), "");
+    // Where nobody came, there is no share of errors: the next that has one is read.
+    browser.run("document.querySelector('#error-spikes figure.chart > svg').focus()");
+    browser.press(end);
+    for start in ["2026-11-14 18:00", "2026-11-14 12:00"] {
+        let said = says(&browser);
+        assert!(
+            said.starts_with(start) && said.contains("share 0.0%, lower 0.0%, upper"),
+            "{said}"
+        );
+        browser.press(left);
+    }
+    for _ in 0..7 {
+        browser.press(left);
+    }
+    assert!(
+        says(&browser).starts_with("2026-11-12 00:00 – 06:00"),
+        "{}",
+        says(&browser)
+    );
     assert_eq!(browser.complaints(), [] as [Value; 0]);
 }
 
@@ -199,7 +219,7 @@ fn range(browser: &Browser) -> Value {
 fn days_are_chosen_by_dragging_and_by_their_dates() {
     let place = Place::new();
     let browser = open(&place);
-    let all = json!(["2026-11-09", "2026-11-14", 6, 6, 1]);
+    let all = json!(["2026-11-09", "2026-11-14", 6, 6, 2]);
     assert_eq!(range(&browser), all);
     let chart = Area::of(&browser, TRAFFIC);
     let (_, y) = chart.middle();
@@ -211,7 +231,7 @@ fn days_are_chosen_by_dragging_and_by_their_dates() {
         Mouse::Up,
     ]);
     // From the middle of a day to the middle of the next.
-    let two = json!(["2026-11-12", "2026-11-13", 2, 2, 0]);
+    let two = json!(["2026-11-12", "2026-11-13", 2, 2, 1]);
     assert_eq!(range(&browser), two);
     click(&browser, Area::of(&browser, ".range button").middle());
     assert_eq!(range(&browser), all);
@@ -227,7 +247,7 @@ fn days_are_chosen_by_dragging_and_by_their_dates() {
     }
     assert_eq!(
         range(&browser),
-        json!(["2026-11-11", "2026-11-12", 2, 2, 1])
+        json!(["2026-11-11", "2026-11-12", 2, 2, 2])
     );
     assert_eq!(browser.complaints(), [] as [Value; 0]);
 }

@@ -202,47 +202,25 @@ pub(crate) fn panel_lines(report: &Report, panel: &Panel) -> Option<Chart> {
     let ys = &ys[..ys.len().min(CLASSES.len())];
     let unit = Unit::of(&panel.columns[*ys.first()?]);
     let band = bounds(panel);
+    let rows = timed_rows(report, panel, x)?;
     let told: Vec<usize> = ys
         .iter()
         .copied()
         .chain(band.into_iter().flatten())
         .collect();
-    let starts: Vec<TimeUs> = panel
-        .rows
+    let bars: Vec<Column> = rows
         .iter()
-        .map(|row| match row[x] {
-            Value::Time(time) => Some(time),
-            Value::Day(day) => Some(day_start(day, report.tz)),
-            _ => None,
-        })
-        .collect::<Option<_>>()?;
-    // A row lasts until the next; the last one as long as the one before it.
-    let last = match starts.as_slice() {
-        [.., before, last] => TimeUs(last.0 + (last.0 - before.0)),
-        _ => report.until,
-    };
-    let ends = starts.iter().skip(1).chain([&last]);
-    let rows = || panel.rows.iter().zip(starts.iter().zip(ends.clone()));
-    let bars = rows().map(|(row, (&start, &end))| {
-        let numbers = told.iter().filter_map(|&y| row[y].number());
-        let facts = told.iter().filter_map(|&y| {
-            let value = row[y].show(Unit::of(&panel.columns[y]), report.tz)?;
-            Some(format!("{} {value}", Panel::heading(&panel.columns[y])))
-        });
-        Column {
-            start,
-            end,
-            text: format!(
-                "{}: {}",
-                span(start, end, report.tz),
-                facts.collect::<Vec<_>>().join(", ")
-            ),
-            values: vec![(numbers.fold(0.0, f64::max), "hit")],
-        }
-    });
-    let bars: Vec<Column> = bars.collect();
+        .map(|row| hit(report, panel, row, &told))
+        .collect();
     let step = round_step(highest(&bars).max(f64::MIN_POSITIVE) / 3.0);
-    let top = highest_level(&bars, step);
+    let plot = Plot {
+        rows,
+        since: report.since,
+        length_us: report.until.0 - report.since.0,
+        top: highest_level(&bars, step),
+        // Else an outage's share would make a flat line of the usual ones and of how sure these are.
+        by_root: unit == Unit::Share && band.is_some(),
+    };
     let names = ys.iter().map(|&y| Panel::heading(&panel.columns[y]));
     let mut keys: Vec<(&'static str, String)> = CLASSES.into_iter().zip(names).collect();
     keys.extend(band.map(|bounds| {
@@ -251,45 +229,112 @@ pub(crate) fn panel_lines(report: &Report, panel: &Panel) -> Option<Chart> {
     }));
     let (title, least) = (panel.title.clone(), Some(f64::MIN_POSITIVE));
     let mut drawn = chart(report, title, bars, least, keys, |value| unit.show(value))?;
-    // Else an outage's share would make a flat line of the usual ones and of how sure these are.
-    let by_root = unit == Unit::Share && band.is_some();
-    if by_root {
-        drawn.levels = root_levels(top);
+    if plot.by_root {
+        drawn.levels = root_levels(plot.top);
     }
-    let length = report.until.0 - report.since.0;
-    // Where a row stands, and a column's number in it.
-    let points = |column: usize| {
-        rows().map(move |(row, (start, end))| {
-            let middle = (start.0 + end.0) / 2 - report.since.0;
-            let across = share(middle, length).clamp(0.0, 1.0) * LINE_WIDTH;
-            let height = row[column].number()? / top;
-            let height = if by_root { height.sqrt() } else { height };
+    let lines = ys.iter().zip(CLASSES);
+    drawn.lines = lines.flat_map(|(&y, class)| plot.lines(y, class)).collect();
+    drawn.bands = band.map_or_else(Vec::new, |bounds| plot.bands(bounds));
+    Some(drawn)
+}
+
+/// A row of a panel and the time that it is about.
+struct TimedRow<'panel> {
+    start: TimeUs,
+    end: TimeUs,
+    values: &'panel [Value],
+}
+
+/// The rows of a panel, if each has a time: it lasts until the next, the last one as long as the one before it.
+fn timed_rows<'panel>(
+    report: &Report,
+    panel: &'panel Panel,
+    x: usize,
+) -> Option<Vec<TimedRow<'panel>>> {
+    let start = |row: &Vec<Value>| match row[x] {
+        Value::Time(time) => Some(time),
+        Value::Day(day) => Some(day_start(day, report.tz)),
+        _ => None,
+    };
+    let starts: Vec<TimeUs> = panel.rows.iter().map(start).collect::<Option<_>>()?;
+    let last = match starts.as_slice() {
+        [.., before, last] => TimeUs(last.0 + (last.0 - before.0)),
+        _ => report.until,
+    };
+    let ends = starts.iter().skip(1).chain([&last]);
+    let rows = starts.iter().zip(ends).zip(&panel.rows);
+    let rows = rows.map(|((&start, &end), values)| TimedRow { start, end, values });
+    Some(rows.collect())
+}
+
+/// What catches the pointer over a row, as high as its highest number, and says the numbers.
+fn hit(report: &Report, panel: &Panel, row: &TimedRow<'_>, columns: &[usize]) -> Column {
+    let numbers = columns.iter().filter_map(|&y| row.values[y].number());
+    let facts = columns.iter().filter_map(|&y| {
+        let value = row.values[y].show(Unit::of(&panel.columns[y]), report.tz)?;
+        Some(format!("{} {value}", Panel::heading(&panel.columns[y])))
+    });
+    Column {
+        start: row.start,
+        end: row.end,
+        text: format!(
+            "{}: {}",
+            span(row.start, row.end, report.tz),
+            facts.collect::<Vec<_>>().join(", ")
+        ),
+        values: vec![(numbers.fold(0.0, f64::max), "hit")],
+    }
+}
+
+/// Rows as points of a plot.
+struct Plot<'panel> {
+    rows: Vec<TimedRow<'panel>>,
+    /// Where the plot begins, and how much time it is about.
+    since: TimeUs,
+    length_us: i64,
+    /// The number at its upper edge.
+    top: f64,
+    /// Whether a number stands as high as its root.
+    by_root: bool,
+}
+
+impl Plot<'_> {
+    /// A column's numbers, a point for each row that has one.
+    fn points(&self, column: usize) -> impl Iterator<Item = Option<String>> {
+        self.rows.iter().map(move |row| {
+            let middle = (row.start.0 + row.end.0) / 2 - self.since.0;
+            let across = share(middle, self.length_us).clamp(0.0, 1.0) * LINE_WIDTH;
+            let height = row.values[column].number()? / self.top;
+            let height = if self.by_root { height.sqrt() } else { height };
             Some(format!("{},{}", px(across), px(PLOT_PX - height * PLOT_PX)))
         })
-    };
-    for (&y, class) in ys.iter().zip(CLASSES) {
-        for mut run in runs(points(y)) {
+    }
+
+    fn lines(&self, column: usize, class: &'static str) -> Vec<Line> {
+        let lines = runs(self.points(column)).into_iter().map(|mut run| {
             // A line to where it is makes a dot.
             if let [only] = run.as_slice() {
                 run.push(only.clone());
             }
             let points = run.join(" ");
-            drawn.lines.push(Line { class, points });
-        }
+            Line { class, points }
+        });
+        lines.collect()
     }
-    if let Some([lower, upper]) = band {
-        let edges = points(lower).zip(points(upper));
-        for run in runs(edges.map(|(lower, upper)| Some((lower?, upper?)))) {
+
+    fn bands(&self, [lower, upper]: [usize; 2]) -> Vec<Line> {
+        let edges = self.points(lower).zip(self.points(upper));
+        let edges = edges.map(|(lower, upper)| Some((lower?, upper?)));
+        let bands = runs(edges).into_iter().map(|run| {
             let (mut lower, upper): (Vec<String>, Vec<String>) = run.into_iter().unzip();
             lower.reverse();
-            let points = [upper, lower].concat().join(" ");
-            drawn.bands.push(Line {
+            Line {
                 class: "band",
-                points,
-            });
-        }
+                points: [upper, lower].concat().join(" "),
+            }
+        });
+        bands.collect()
     }
-    Some(drawn)
 }
 
 /// Levels of shares that are drawn by their roots, as far apart as text is high.
@@ -581,6 +626,7 @@ fn round_step(step: f64) -> f64 {
         .unwrap_or(step)
 }
 
+/// A bar, if anything of it is to be seen within the window.
 fn bar(report: &Report, column: Column, top: f64) -> Option<Bar> {
     let (x, width) = place(report, column.start, column.end)?;
     let mut y = PLOT_PX;
@@ -596,7 +642,7 @@ fn bar(report: &Report, column: Column, top: f64) -> Option<Bar> {
             });
         }
     }
-    Some(Bar {
+    (!parts.is_empty()).then_some(Bar {
         x,
         width,
         text: column.text,
