@@ -1,5 +1,7 @@
 -- title: Block list
 -- question: Which addresses could be kept out without keeping out people?
+-- report: Who came
+-- none: No address asks enough for a rule to pay.
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- param: classes text = 'scanner,flood,fake' (classes of bots to keep out)

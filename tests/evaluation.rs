@@ -10,7 +10,9 @@ use floodmark_query::Engine;
 use floodmark_simulate::{Options, simulate};
 use serde_json::Value;
 
+use crate::command::Place;
 use crate::logs::{TIMED, counts, engine, micros, texts, times, window};
+use crate::report::is_as_published;
 
 /// How far the start and the end of an incident may be off.
 const OFF_MAX_US: i64 = 2 * 60_000_000;
@@ -267,4 +269,101 @@ async fn seed_3_comes_out_as_it_was() {
 #[tokio::test]
 async fn seed_4_comes_out_as_it_was() {
     simulated(4).await;
+}
+
+const MINUTE_US: i64 = 60_000_000;
+
+/// Start and end of an object of the truth, or of the report.
+fn span(object: &Value) -> (i64, i64) {
+    let time = |name: &str| micros(object[name].as_str().unwrap());
+    (time("start"), time("end"))
+}
+
+/// What is told by requests is told from the first that failed to the last: by nothing earlier or later, and by most of the truth.
+#[track_caller]
+fn within(ours: (i64, i64), theirs: (i64, i64)) {
+    let inside = theirs.0 - MINUTE_US < ours.0 && ours.1 < theirs.1 + MINUTE_US;
+    let most = (ours.1 - ours.0) * 10 >= (theirs.1 - theirs.0) * 8;
+    assert!(inside && most, "{ours:?} of {theirs:?}");
+}
+
+#[test]
+fn the_sample_report_says_what_truly_happened() {
+    let place = Place::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample-logs");
+    let logs = folder.to_str().unwrap();
+    let json = place
+        .floodmark(&["report", "-q", logs, "--json", "-"])
+        .done();
+    is_as_published(&place, &json);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let truth: Value =
+        serde_json::from_reader(File::open(folder.join("truth.json")).unwrap()).unwrap();
+    let pairs = |name: &str| {
+        let list = |of: &Value| of[name].as_array().unwrap().clone();
+        let (ours, theirs) = (list(&report), list(&truth));
+        assert_eq!(ours.len(), theirs.len(), "{name}: {ours:#?}");
+        ours.into_iter().zip(theirs)
+    };
+    for (ours, theirs) in pairs("weeks") {
+        for name in ["week", "verdict", "coverage"] {
+            assert_eq!(ours[name], theirs[name]);
+        }
+    }
+    for (ours, theirs) in pairs("incidents") {
+        assert_eq!(ours["kind"], theirs["kind"]);
+        let (ours_at, theirs_at) = (span(&ours), span(&theirs));
+        if ours["kind"] == "outage" {
+            let off = |one: i64, other: i64| one.abs_diff(other);
+            let off = off(ours_at.0, theirs_at.0).max(off(ours_at.1, theirs_at.1));
+            assert!(off < MINUTE_US.unsigned_abs(), "{ours} {theirs}");
+        } else {
+            within(ours_at, theirs_at);
+        }
+    }
+    for (ours, theirs) in pairs("spikes") {
+        for name in ["server_name", "path", "single_client"] {
+            assert_eq!(ours[name], theirs[name]);
+        }
+        within(span(&ours), span(&theirs));
+    }
+    assert_eq!(flood(&report), true_flood(&folder));
+}
+
+/// Requests, first and last of the flood that the report tells.
+fn flood(report: &Value) -> (u64, i64, i64) {
+    let bots = report["bots"].as_array().unwrap().iter();
+    let bots = bots.filter(|bot| bot["class"] == "flood");
+    let time = |bot: &Value, name: &str| micros(bot[name].as_str().unwrap());
+    bots.fold((0, i64::MAX, i64::MIN), |(requests, first, last), bot| {
+        (
+            requests + bot["requests"].as_u64().unwrap(),
+            first.min(time(bot, "first")),
+            last.max(time(bot, "last")),
+        )
+    })
+}
+
+/// The same by the lines that are of it.
+fn true_flood(folder: &Path) -> (u64, i64, i64) {
+    let mut logs: HashMap<String, Vec<String>> = HashMap::new();
+    let mut flood = (0, i64::MAX, i64::MIN);
+    for [file, row, class, ..] in truth_rows(folder) {
+        if class != "flood" {
+            continue;
+        }
+        let log = logs.entry(file).or_insert_with_key(|file| {
+            let mut text = String::new();
+            let log = File::open(folder.join(file)).unwrap();
+            MultiGzDecoder::new(log).read_to_string(&mut text).unwrap();
+            text.lines().map(str::to_owned).collect()
+        });
+        let line = &log[row.parse::<usize>().unwrap() - 1];
+        let (_, from_time) = line.split_once('[').unwrap();
+        let (time, _) = from_time.split_once(']').unwrap();
+        let time = chrono::DateTime::parse_from_str(time, "%d/%b/%Y:%H:%M:%S %z").unwrap();
+        let time = time.timestamp_micros();
+        flood = (flood.0 + 1, flood.1.min(time), flood.2.max(time));
+    }
+    flood
 }

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_question;
+mod browser;
 mod care;
 mod clock;
 mod command;
@@ -17,6 +18,7 @@ mod logs;
 mod minutes;
 mod nginx_conf;
 mod odd_logs;
+mod page;
 mod prompt;
 mod queries;
 mod report;

@@ -509,12 +509,45 @@ async fn classes_share_all_requests() {
 }
 
 #[tokio::test]
+async fn bots_are_told_by_kind_without_people_and_probes() {
+    check(
+        "bot_kinds",
+        &[
+            "class|rule|program|clients|requests|share|bad|bytes",
+            "scanner|scanner_rows|∅|1|2|0.6666666666666666|0|200",
+            "declared|search|Googlebot|1|1|0.3333333333333333|0|100",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_share_of_errors_has_its_wilson_interval_and_hours_without_requests_have_none() {
+    let mut log = five_minutes();
+    log.visit("192.0.2.1", 2 * 3600, 200, FIREFOX);
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T03:00:00Z");
+    check_with(
+        &log,
+        "errors_over_time",
+        &settings,
+        &[
+            "start|requests|bad|share|lower_share|upper_share",
+            // Of 18: the two of the scanner do not decide.
+            "2026-11-09T00:00:00Z|18|2|0.1111111111111111|0.031019|0.328002",
+            "2026-11-09T01:00:00Z|0|0|∅|∅|∅",
+            "2026-11-09T02:00:00Z|2|0|0.0|0.0|0.657628",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn traffic_counts_a_probe_as_neither_person_nor_bot() {
     check(
         "traffic",
         &[
-            "day|requests|people|bots|visitors|bytes|errors",
-            "2026-11-09|20|12|3|2|2000|2",
+            "day|requests|people|bots|declared|fake|scanner|flood|robotic|package_client|visitors|bytes|errors",
+            "2026-11-09|20|12|3|1|0|2|0|0|0|2|2000|2",
         ],
     )
     .await;
@@ -529,8 +562,8 @@ async fn a_day_begins_where_the_settings_say() {
         "traffic",
         &settings,
         &[
-            "day|requests|people|bots|visitors|bytes|errors",
-            "2026-11-08|20|12|3|2|2000|2",
+            "day|requests|people|bots|declared|fake|scanner|flood|robotic|package_client|visitors|bytes|errors",
+            "2026-11-08|20|12|3|1|0|2|0|0|0|2|2000|2",
         ],
     )
     .await;
@@ -997,6 +1030,7 @@ async fn every_query_answers_an_empty_window() {
             "uptime" => 1,
             "minutes" => 5,
             "burn_rate" => 6,
+            "errors_over_time" => 1,
             _ => 0,
         };
         assert_eq!(rows, expected, "query `{}`", query.name);

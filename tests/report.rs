@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::command::{Place, end};
+use crate::bad_input::Disk;
+use crate::command::{Place, Run, combined, end};
 
 const LOG: &str = r#"192.0.2.7 - - [09/Nov/2026:08:00:00 +0000] "GET /a?who=me HTTP/2.0" 200 5320 "https://search.example/?q=secret" "Mozilla/5.0"
 2001:db8:17::1f - - [10/Nov/2026:08:00:00 +0000] "GET /b HTTP/2.0" 200 90 "-" "curl/8.5.0"
@@ -13,6 +14,69 @@ fn place() -> Place {
     let place = Place::new();
     place.write("access.log", LOG);
     place
+}
+
+/// What the published schema says of a JSON report.
+fn against_the_schema(place: &Place, report: &str) -> Run {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.schema.json");
+    let script = "import json, sys, jsonschema\n\
+        schema, report = (json.load(open(path)) for path in sys.argv[1:])\n\
+        jsonschema.Draft202012Validator.check_schema(schema)\n\
+        jsonschema.Draft202012Validator(schema).validate(report)\n";
+    let report = place.write("held-against-the-schema.json", report);
+    // Debian's own, which has its package python3-jsonschema.
+    let mut python = place.program("/usr/bin/python3");
+    let python = python.args(["-c", script, schema]).arg(report);
+    end(python.spawn().unwrap())
+}
+
+#[track_caller]
+pub(crate) fn is_as_published(place: &Place, report: &str) {
+    against_the_schema(place, report).done();
+}
+
+#[test]
+fn every_report_is_as_its_schema_says() {
+    let place = place();
+    place.write(
+        "own/broken.sql",
+        "-- title: T\n-- question: Q\n-- report: R\nSELECT stauts FROM requests\n",
+    );
+    let windows = ["2026-11-09", "2026-11-20"].map(|day| ["--day", day]);
+    for more in [
+        &windows[0][..],
+        &windows[1],
+        &["--share"],
+        &["--queries", "own"],
+    ] {
+        let run = place.floodmark(&[&["report", "-q", "access.log", "--json", "-"], more].concat());
+        is_as_published(&place, &run.stdout);
+    }
+    place.floodmark(&["ingest", "-q", "access.log"]).done();
+    is_as_published(
+        &place,
+        &place.floodmark(&["report", "-q", "--json", "-"]).done(),
+    );
+}
+
+#[test]
+fn a_report_that_is_not_as_its_schema_says_is_found() {
+    let place = place();
+    let json = place.floodmark(&["report", "-q", "access.log", "--json", "-"]);
+    let json: serde_json::Value = serde_json::from_str(&json.done()).unwrap();
+    for (at, wrong) in [
+        ("/schema", serde_json::json!(1)),
+        ("/since", serde_json::json!("2026-11-09")),
+        ("/weeks/0/unknown", serde_json::json!(1)),
+        ("/panels/0/rows", serde_json::json!([])),
+        ("/bots/0/class", serde_json::json!("robot")),
+    ] {
+        let mut json = json.clone();
+        let (object, name) = at.rsplit_once('/').unwrap();
+        json.pointer_mut(object).unwrap()[name] = wrong;
+        let run = against_the_schema(&place, &json.to_string());
+        assert!(run.stderr.contains("ValidationError"), "{at}: {run:#?}");
+    }
 }
 
 #[test]
@@ -80,6 +144,52 @@ fn a_report_that_cannot_be_written_leaves_the_old_one() {
         2,
         "nothing half-written is left"
     );
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_report_and_says_so() {
+    let place = place();
+    // Room for the old files, not for another page.
+    let Some(_disk) = Disk::mount(&place, "size=32k") else {
+        return;
+    };
+    let old = ["2026-11-09.html", "2026-11-09.json", "index.html"];
+    for name in old {
+        place.write(&format!("disk/reports/{name}"), "the old one");
+    }
+    for to in [
+        ["--into", "disk/reports"],
+        ["--html", "disk/reports/2026-11-09.html"],
+    ] {
+        let arguments = ["report", "-q", "access.log", "--day", "2026-11-09"];
+        let run = place.floodmark(&[&arguments[..], &to].concat());
+        assert_eq!(run.code, 2, "{run:#?}");
+        let said = "error: cannot write `disk/reports/2026-11-09.html`: no space left on device";
+        assert!(run.stderr.contains(said), "{run:#?}");
+        let reports = place.path("disk/reports");
+        assert_eq!(fs::read_dir(&reports).unwrap().count(), old.len());
+        for name in old {
+            let kept = fs::read_to_string(reports.join(name)).unwrap();
+            assert_eq!(kept, "the old one");
+        }
+    }
+}
+
+#[test]
+fn a_page_is_no_larger_for_a_log_of_many_paths() {
+    let place = Place::new();
+    let sizes = [2_000, 200_000].map(|paths| {
+        // As many days, whatever the number of paths: their second goes round.
+        place.write("access.log", combined(0, paths));
+        let files = ["--html", "r.html", "--json", "r.json", "--md", "r.md"];
+        let arguments = ["report", "-q", "access.log", "--day", "2026-11-02"];
+        place.floodmark(&[&arguments[..], &files].concat()).done();
+        ["r.html", "r.json", "r.md"].map(|name| fs::metadata(place.path(name)).unwrap().len())
+    });
+    let [few, many] = sizes;
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many < 2 * few, "{few} bytes for few paths, {many} for many");
+    }
 }
 
 #[test]

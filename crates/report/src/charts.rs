@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use floodmark_query::ChartKind;
 use serde::Serialize;
 
-use crate::model::{IncidentKind, Report, State, Week};
+use crate::model::{IncidentKind, Report, State, Traffic, Week};
 use crate::panel::{Panel, Unit, Value};
-use crate::text::{count, minutes as lasting, percent, percent_target};
+use crate::text::{count, escape_control, minutes as lasting, percent, percent_target, width};
 use crate::time::{DAY_US, HOUR_US, TimeUs, day_start, span};
 use crate::timeline::{DayStrip, day_strips, share, slot_name, slot_us, slots};
 
@@ -32,13 +32,15 @@ pub(crate) struct Chart {
     bars: Vec<Bar>,
     /// Drawn over the bars, which then only catch the pointer.
     lines: Vec<Line>,
+    /// Areas beneath the lines.
+    bands: Vec<Line>,
     levels: Vec<Level>,
     dates: Vec<Date>,
     /// Classes and names of what is drawn.
     keys: Vec<(&'static str, String)>,
 }
 
-/// A line over a plot that is [`LINE_WIDTH`] wide and as high as any.
+/// A line, or the edge of an area, over a plot that is [`LINE_WIDTH`] wide and as high as any.
 #[derive(Debug, Serialize)]
 struct Line {
     class: &'static str,
@@ -88,6 +90,32 @@ struct Date {
     minor: bool,
 }
 
+/// Marks and names of the classes that a day's requests are drawn in, from the bottom up.
+const DAY_CLASSES: [(&str, &str); 8] = [
+    ("people", "people"),
+    ("declared", "declared bots"),
+    ("fake", "fakes"),
+    ("scanner", "scanners"),
+    ("flood", "floods"),
+    ("robotic", "robotic"),
+    ("packages", "package clients"),
+    ("probes", "probes"),
+];
+
+/// A day's requests by these classes.
+fn by_class(day: &Traffic) -> [i64; 8] {
+    [
+        day.people,
+        day.declared,
+        day.fake,
+        day.scanner,
+        day.flood,
+        day.robotic,
+        day.package_client,
+        (day.requests - day.people - day.bots).max(0),
+    ]
+}
+
 /// A bar to be: a stretch of time, and values from the bottom up, each with its class.
 struct Column {
     start: TimeUs,
@@ -96,7 +124,7 @@ struct Column {
     values: Vec<(f64, &'static str)>,
 }
 
-/// Requests over time: by people and bots per day, or, for a window of a few days, good and bad per slot.
+/// Requests over time: by class per day, or, for a window of a few days, good and bad per slot.
 pub(crate) fn requests(report: &Report) -> Option<Chart> {
     const DAYS_MIN: usize = 4;
     let tz = report.tz;
@@ -107,34 +135,35 @@ pub(crate) fn requests(report: &Report) -> Option<Chart> {
                 .day
                 .succ_opt()
                 .map_or(TimeUs(start.0 + DAY_US), |next| day_start(next, tz));
-            let probes = (day.requests - day.people - day.bots).max(0);
+            let classes = || DAY_CLASSES.into_iter().zip(by_class(day));
+            let facts = classes().filter(|&(_, number)| number > 0);
+            let facts = facts.map(|((_, name), number)| format!("{} {name}", count(number)));
             let text = format!(
-                "{}: {} requests, {} by people, {} by bots, {} by probes",
+                "{}: {} requests: {}",
                 day.day.format("%a %Y-%m-%d"),
                 count(day.requests),
-                count(day.people),
-                count(day.bots),
-                count(probes)
+                facts.collect::<Vec<_>>().join(", ")
             );
-            let values = vec![
-                (float(day.people), "people"),
-                (float(day.bots), "bots"),
-                (float(probes), "probes"),
-            ];
+            let values = classes().map(|((mark, _), number)| (float(number), mark));
             Column {
                 start,
                 end,
                 text,
-                values,
+                values: values.collect(),
             }
         });
-        let keys = vec![("people", "people"), ("bots", "bots"), ("probes", "probes")];
+        let is_drawn = |index: usize| {
+            let mut days = report.traffic.iter();
+            days.any(|day| by_class(day)[index] > 0)
+        };
+        let keys = DAY_CLASSES.into_iter().enumerate();
+        let keys = keys.filter(|&(index, _)| is_drawn(index));
         return chart(
             report,
             "Requests per day".to_owned(),
             columns.collect(),
             None,
-            keys,
+            keys.map(|(_, key)| key).collect(),
             |value| count(whole(value)),
         );
     }
@@ -160,108 +189,238 @@ pub(crate) fn requests(report: &Report) -> Option<Chart> {
     })
 }
 
-/// The bad share of the deciding requests over time.
-pub(crate) fn errors(report: &Report) -> Option<Chart> {
-    let columns = slots(report)
-        .into_iter()
-        .filter(|slot| slot.bad > 0)
-        .map(|slot| {
-            let rate = share(slot.bad, slot.good + slot.bad);
-            let text = format!(
-                "{}: {} bad, {} of {}",
-                span(slot.start, slot.end, report.tz),
-                percent(rate),
-                count(slot.bad),
-                count(slot.good + slot.bad)
-            );
-            Column {
-                start: slot.start,
-                end: slot.end,
-                text,
-                values: vec![(rate, "bad")],
-            }
-        });
-    let title = format!("Bad share of requests {}", slot_name(slot_us(report)));
-    chart(
-        report,
-        title,
-        columns.collect(),
-        Some(0.01),
-        vec![("bad", "bad")],
-        |value| {
-            let text = percent(value);
-            text.replace(".0%", "%")
-        },
-    )
-}
-
 /// The name of an incident's story within the page.
 pub(crate) fn incident_id(index: usize) -> String {
     format!("incident-{}", index + 1)
 }
 
-/// The lines of a panel over time: its column `x`, and a line for each column `y`.
+/// The lines of a panel over time: its column `x`, a line for each column `y`, and a band between columns `lower…` and `upper…`.
 pub(crate) fn panel_lines(report: &Report, panel: &Panel) -> Option<Chart> {
     const CLASSES: [&str; 4] = ["line-1", "line-2", "line-3", "line-4"];
     let columns = panel.charted(ChartKind::Line)?;
     let (&x, ys) = columns.split_first()?;
     let ys = &ys[..ys.len().min(CLASSES.len())];
     let unit = Unit::of(&panel.columns[*ys.first()?]);
-    let starts: Vec<TimeUs> = panel
-        .rows
+    let band = bounds(panel);
+    let rows = timed_rows(report, panel, x)?;
+    let told: Vec<usize> = ys
         .iter()
-        .map(|row| match row[x] {
-            Value::Time(time) => Some(time),
-            Value::Day(day) => Some(day_start(day, report.tz)),
-            _ => None,
-        })
-        .collect::<Option<_>>()?;
-    // A row lasts until the next; the last one as long as the one before it.
+        .copied()
+        .chain(band.into_iter().flatten())
+        .collect();
+    let bars: Vec<Column> = rows
+        .iter()
+        .map(|row| hit(report, panel, row, &told))
+        .collect();
+    let step = round_step(highest(&bars).max(f64::MIN_POSITIVE) / 3.0);
+    let plot = Plot {
+        rows,
+        since: report.since,
+        length_us: report.until.0 - report.since.0,
+        top: highest_level(&bars, step),
+        // Else an outage's share would make a flat line of the usual ones and of how sure these are.
+        by_root: unit == Unit::Share && band.is_some(),
+    };
+    let names = ys.iter().map(|&y| Panel::heading(&panel.columns[y]));
+    let mut keys: Vec<(&'static str, String)> = CLASSES.into_iter().zip(names).collect();
+    keys.extend(band.map(|bounds| {
+        let [lower, upper] = bounds.map(|column| Panel::heading(&panel.columns[column]));
+        ("band", format!("{lower} to {upper}"))
+    }));
+    let (title, least) = (panel.title.clone(), Some(f64::MIN_POSITIVE));
+    let mut drawn = chart(report, title, bars, least, keys, |value| unit.show(value))?;
+    if plot.by_root {
+        drawn.levels = root_levels(plot.top);
+    }
+    let lines = ys.iter().zip(CLASSES);
+    drawn.lines = lines.flat_map(|(&y, class)| plot.lines(y, class)).collect();
+    drawn.bands = band.map_or_else(Vec::new, |bounds| plot.bands(bounds));
+    Some(drawn)
+}
+
+/// A row of a panel and the time that it is about.
+struct TimedRow<'panel> {
+    start: TimeUs,
+    end: TimeUs,
+    values: &'panel [Value],
+}
+
+/// The rows of a panel, if each has a time: it lasts until the next, the last one as long as the one before it.
+fn timed_rows<'panel>(
+    report: &Report,
+    panel: &'panel Panel,
+    x: usize,
+) -> Option<Vec<TimedRow<'panel>>> {
+    let start = |row: &Vec<Value>| match row[x] {
+        Value::Time(time) => Some(time),
+        Value::Day(day) => Some(day_start(day, report.tz)),
+        _ => None,
+    };
+    let starts: Vec<TimeUs> = panel.rows.iter().map(start).collect::<Option<_>>()?;
     let last = match starts.as_slice() {
         [.., before, last] => TimeUs(last.0 + (last.0 - before.0)),
         _ => report.until,
     };
     let ends = starts.iter().skip(1).chain([&last]);
-    let rows = || panel.rows.iter().zip(starts.iter().zip(ends.clone()));
-    let bars = rows().map(|(row, (&start, &end))| {
-        let numbers = ys.iter().filter_map(|&y| row[y].number());
-        let facts = ys.iter().filter_map(|&y| {
-            let value = row[y].show(Unit::of(&panel.columns[y]), report.tz)?;
-            Some(format!("{} {value}", Panel::heading(&panel.columns[y])))
+    let rows = starts.iter().zip(ends).zip(&panel.rows);
+    let rows = rows.map(|((&start, &end), values)| TimedRow { start, end, values });
+    Some(rows.collect())
+}
+
+/// What catches the pointer over a row, as high as its highest number, and says the numbers.
+fn hit(report: &Report, panel: &Panel, row: &TimedRow<'_>, columns: &[usize]) -> Column {
+    let numbers = columns.iter().filter_map(|&y| row.values[y].number());
+    let facts = columns.iter().filter_map(|&y| {
+        let value = row.values[y].show(Unit::of(&panel.columns[y]), report.tz)?;
+        Some(format!("{} {value}", Panel::heading(&panel.columns[y])))
+    });
+    Column {
+        start: row.start,
+        end: row.end,
+        text: format!(
+            "{}: {}",
+            span(row.start, row.end, report.tz),
+            facts.collect::<Vec<_>>().join(", ")
+        ),
+        values: vec![(numbers.fold(0.0, f64::max), "hit")],
+    }
+}
+
+/// Rows as points of a plot.
+struct Plot<'panel> {
+    rows: Vec<TimedRow<'panel>>,
+    /// Where the plot begins, and how much time it is about.
+    since: TimeUs,
+    length_us: i64,
+    /// The number at its upper edge.
+    top: f64,
+    /// Whether a number stands as high as its root.
+    by_root: bool,
+}
+
+impl Plot<'_> {
+    /// A column's numbers, a point for each row that has one.
+    fn points(&self, column: usize) -> impl Iterator<Item = Option<String>> {
+        self.rows.iter().map(move |row| {
+            let middle = (row.start.0 + row.end.0) / 2 - self.since.0;
+            let across = share(middle, self.length_us).clamp(0.0, 1.0) * LINE_WIDTH;
+            let height = row.values[column].number()? / self.top;
+            let height = if self.by_root { height.sqrt() } else { height };
+            Some(format!("{},{}", px(across), px(PLOT_PX - height * PLOT_PX)))
+        })
+    }
+
+    fn lines(&self, column: usize, class: &'static str) -> Vec<Line> {
+        let lines = runs(self.points(column)).into_iter().map(|mut run| {
+            // A line to where it is makes a dot.
+            if let [only] = run.as_slice() {
+                run.push(only.clone());
+            }
+            let points = run.join(" ");
+            Line { class, points }
         });
-        Column {
-            start,
-            end,
-            text: format!(
-                "{}: {}",
-                span(start, end, report.tz),
-                facts.collect::<Vec<_>>().join(", ")
-            ),
-            values: vec![(numbers.fold(0.0, f64::max), "hit")],
+        lines.collect()
+    }
+
+    fn bands(&self, [lower, upper]: [usize; 2]) -> Vec<Line> {
+        let edges = self.points(lower).zip(self.points(upper));
+        let edges = edges.map(|(lower, upper)| Some((lower?, upper?)));
+        let bands = runs(edges).into_iter().map(|run| {
+            let (mut lower, upper): (Vec<String>, Vec<String>) = run.into_iter().unzip();
+            lower.reverse();
+            Line {
+                class: "band",
+                points: [upper, lower].concat().join(" "),
+            }
+        });
+        bands.collect()
+    }
+}
+
+/// Levels of shares that are drawn by their roots, as far apart as text is high.
+fn root_levels(top: f64) -> Vec<Level> {
+    const SHARES: [f64; 7] = [1.0, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001];
+    const APART_PX: f64 = 18.0;
+    let mut levels = Vec::new();
+    let mut lowest_px = f64::NEG_INFINITY;
+    for share in SHARES.into_iter().filter(|&share| share <= top) {
+        let y = PLOT_PX - (share / top).sqrt() * PLOT_PX;
+        if y - lowest_px >= APART_PX && PLOT_PX - y >= APART_PX {
+            lowest_px = y;
+            levels.push(Level {
+                y: px(y),
+                text: percent(share).replace(".0%", "%"),
+            });
         }
-    });
-    let bars: Vec<Column> = bars.collect();
-    let step = round_step(highest(&bars).max(f64::MIN_POSITIVE) / 3.0);
-    let top = highest_level(&bars, step);
-    let names = ys.iter().map(|&y| Panel::heading(&panel.columns[y]));
-    let keys = CLASSES.into_iter().zip(names);
-    let (title, least) = (panel.title.clone(), Some(f64::MIN_POSITIVE));
-    let mut drawn = chart(report, title, bars, least, keys.collect(), |value| {
-        unit.show(value)
-    })?;
-    let length = report.until.0 - report.since.0;
-    let lines = ys.iter().zip(CLASSES).map(|(&y, class)| {
-        let points = rows().filter_map(|(row, (start, end))| {
-            let middle = (start.0 + end.0) / 2 - report.since.0;
-            let across = share(middle, length).clamp(0.0, 1.0) * LINE_WIDTH;
-            let up = PLOT_PX - row[y].number()? / top * PLOT_PX;
-            Some(format!("{},{}", px(across), px(up)))
+    }
+    levels
+}
+
+/// The columns between which the truth lies: those whose names begin with `lower` and `upper`.
+fn bounds(panel: &Panel) -> Option<[usize; 2]> {
+    let bound = |side: &str| {
+        let mut names = panel.columns.iter();
+        names.position(|name| name.starts_with(side))
+    };
+    Some([bound("lower")?, bound("upper")?])
+}
+
+/// The stretches in which there is something: a picture does not go on over what nobody knows.
+fn runs<T>(points: impl Iterator<Item = Option<T>>) -> Vec<Vec<T>> {
+    let mut runs = vec![Vec::new()];
+    for point in points {
+        match (point, runs.last_mut()) {
+            (Some(point), Some(run)) => run.push(point),
+            _ => runs.push(Vec::new()),
+        }
+    }
+    runs.retain(|run| !run.is_empty());
+    runs
+}
+
+/// The picture of a panel in characters, where it has one that has a form in these; a line over time has so many `cells`.
+pub(crate) fn picture_in_text(panel: &Panel, cells: usize, tz: Tz) -> Option<Vec<String>> {
+    hours_in_text(panel).or_else(|| lines_in_text(panel, cells, tz))
+}
+
+/// The lines of a panel in so many characters each: as high as the greatest number in each stretch of rows, `·` where there is none.
+fn lines_in_text(panel: &Panel, cells: usize, tz: Tz) -> Option<Vec<String>> {
+    const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let columns = panel.charted(ChartKind::Line)?;
+    let (&x, ys) = columns.split_first()?;
+    let stretch = panel.rows.len().div_ceil(cells.max(1)).max(1);
+    let name = |&y: &usize| escape_control(&Panel::heading(&panel.columns[y])).into_owned();
+    let names = ys.iter().map(name);
+    let name_width = names.map(|name| width(&name)).max()?;
+    let lines = ys.iter().map(|&y| {
+        let unit = Unit::of(&panel.columns[y]);
+        let most_of = |rows: &[Vec<Value>]| {
+            let numbers = rows.iter().filter_map(|row| row[y].number());
+            numbers.reduce(f64::max)
+        };
+        let most = most_of(&panel.rows).unwrap_or_default();
+        let cells = panel.rows.chunks(stretch).map(|rows| match most_of(rows) {
+            Some(number) => STEPS[step_of(number, most, STEPS.len())],
+            None => '·',
         });
-        let points = points.collect::<Vec<_>>().join(" ");
-        Line { class, points }
+        let name = name(&y);
+        let gap = " ".repeat(name_width - width(&name));
+        format!(
+            "{name}{gap} {} up to {}",
+            cells.collect::<String>(),
+            unit.show(most)
+        )
     });
-    drawn.lines = lines.collect();
-    Some(drawn)
+    let at = |row: &Vec<Value>| match &row[x] {
+        time @ (Value::Time(_) | Value::Day(_)) => time.show(Unit::Count, tz),
+        _ => None,
+    };
+    let from_to = format!(
+        "from {} to {}",
+        at(panel.rows.first()?)?,
+        at(panel.rows.last()?)?
+    );
+    Some([from_to].into_iter().chain(lines).collect())
 }
 
 /// The highest of some columns.
@@ -336,7 +495,7 @@ fn hours_of_week(panel: &Panel) -> Option<[[f64; 24]; 7]> {
 }
 
 /// The same in characters: a line of hours, then one for each weekday.
-pub(crate) fn hours_in_text(panel: &Panel) -> Option<Vec<String>> {
+fn hours_in_text(panel: &Panel) -> Option<Vec<String>> {
     const SHADES: [&str; 6] = ["·", "░", "░", "▒", "▓", "█"];
     let week = hours_of_week(panel)?;
     let most = week.iter().flatten().copied().fold(0.0, f64::max);
@@ -351,17 +510,24 @@ pub(crate) fn hours_in_text(panel: &Panel) -> Option<Vec<String>> {
 }
 
 /// A number as one of six steps up to `most`; only nothing is the first.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "0 to 5"
-)]
 fn darkness(number: f64, most: f64) -> usize {
     if most > 0.0 && number > 0.0 {
-        (number / most * 5.0).ceil().clamp(1.0, 5.0) as usize
+        1 + step_of(number, most, 5)
     } else {
         0
     }
+}
+
+/// A number as one of so many steps up to `most`, from 0.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a handful of steps"
+)]
+fn step_of(number: f64, most: f64, steps: usize) -> usize {
+    let share = if most > 0.0 { number / most } else { 0.0 };
+    (share * steps as f64).ceil().clamp(1.0, steps as f64) as usize - 1
 }
 
 fn chart(
@@ -438,6 +604,7 @@ fn chart(
         shades,
         bars,
         lines: Vec::new(),
+        bands: Vec::new(),
         levels,
         dates: dates(report),
         keys,
@@ -459,6 +626,7 @@ fn round_step(step: f64) -> f64 {
         .unwrap_or(step)
 }
 
+/// A bar, if anything of it is to be seen within the window.
 fn bar(report: &Report, column: Column, top: f64) -> Option<Bar> {
     let (x, width) = place(report, column.start, column.end)?;
     let mut y = PLOT_PX;
@@ -474,7 +642,7 @@ fn bar(report: &Report, column: Column, top: f64) -> Option<Bar> {
             });
         }
     }
-    Some(Bar {
+    (!parts.is_empty()).then_some(Bar {
         x,
         width,
         text: column.text,

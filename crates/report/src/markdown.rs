@@ -1,8 +1,8 @@
 //! The report for a chat or a pull request.
 
-use crate::charts::hours_in_text;
+use crate::charts::picture_in_text;
 use crate::model::{IncidentKind, Report};
-use crate::panel::{Panel, SMALL_PRINT, TRAFFIC, Unit};
+use crate::panel::{ERROR_SPIKES, INCIDENTS, Panel, SMALL_PRINT, TRAFFIC, UPTIME, Unit, WHO_CAME};
 use crate::terminal::longest;
 use crate::text::{
     bytes, count, escape_control, minutes, percent, percent_down, percent_target, plural,
@@ -12,6 +12,9 @@ use crate::words::evidence;
 
 /// Rows of each list: a message is read on a phone.
 const ROWS_MAX: usize = 10;
+
+/// Characters of a line over time.
+const LINE_CELLS: usize = 40;
 
 impl Report {
     /// The report as Markdown (GitHub's tables).
@@ -30,17 +33,22 @@ impl Report {
             percent_target(self.target)
         ));
         self.weeks_table(&mut out);
+        self.placed(UPTIME, &mut out);
         self.incident_table(&mut out);
+        self.placed(INCIDENTS, &mut out);
         self.spike_table(&mut out);
+        self.placed(ERROR_SPIKES, &mut out);
         self.bot_tables(&mut out);
+        self.placed(WHO_CAME, &mut out);
         self.traffic_table(&mut out);
-        self.panels(|section| section != SMALL_PRINT, &mut out);
+        self.placed(TRAFFIC, &mut out);
+        self.panels(&mut out);
         out.push_str("### Small print\n\n");
         for (name, text) in self.small_print() {
             out.push_str(&format!("- {name}: {}\n", cell(&text)));
         }
         out.push('\n');
-        self.panels(|section| section == SMALL_PRINT, &mut out);
+        self.placed(SMALL_PRINT, &mut out);
         out
     }
 
@@ -159,24 +167,36 @@ impl Report {
         out.push_str(&table.end());
     }
 
-    /// The panels of the sections, or those of the small print.
-    fn panels(&self, of: impl Fn(&str) -> bool, out: &mut String) {
-        let mut section = TRAFFIC;
-        for panel in self.panels.iter().filter(|panel| of(&panel.section)) {
-            if panel.section != section && panel.section != SMALL_PRINT {
+    /// The panels of a section that every report has.
+    fn placed(&self, section: &str, out: &mut String) {
+        let panels = self.panels.iter();
+        panels
+            .filter(|panel| panel.section == section)
+            .for_each(|panel| self.panel(panel, out));
+    }
+
+    /// The other panels, each section under its heading.
+    fn panels(&self, out: &mut String) {
+        let mut section = "";
+        for panel in self.panels.iter().filter(|panel| !panel.is_placed()) {
+            if panel.section != section {
                 out.push_str(&format!("### {}\n\n", cell(&panel.section)));
             }
             section = &panel.section;
-            out.push_str(&format!("**{}**", cell(&panel.title)));
-            match &panel.none {
-                Some(none) => out.push_str(&format!(": {}\n\n", cell(none))),
-                None => out.push_str(&format!("\n\n{}", self.panel_table(panel))),
-            }
+            self.panel(panel, out);
+        }
+    }
+
+    fn panel(&self, panel: &Panel, out: &mut String) {
+        out.push_str(&format!("**{}**", cell(&panel.title)));
+        match &panel.none {
+            Some(none) => out.push_str(&format!(": {}\n\n", cell(none))),
+            None => out.push_str(&format!("\n\n{}", self.panel_table(panel))),
         }
     }
 
     fn panel_table(&self, panel: &Panel) -> String {
-        if let Some(lines) = hours_in_text(panel) {
+        if let Some(lines) = picture_in_text(panel, LINE_CELLS, self.tz) {
             return format!("```\n{}\n```\n\n", lines.join("\n"));
         }
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -255,7 +275,9 @@ pub(crate) fn cell(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             // A mention would call a person. An entity is not undone before mentions are looked for, a backslash is.
             '@' => out.push_str("&#64;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => out.extend(['\\', c]),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' | '$' => {
+                out.extend(['\\', c])
+            }
             c => out.push(c),
         }
     }

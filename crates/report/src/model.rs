@@ -257,8 +257,20 @@ pub struct Traffic {
     pub requests: i64,
     /// Those by people.
     pub people: i64,
-    /// Those by bots, probes excepted.
+    /// Those by bots, probes excepted: the sum of the classes that follow.
     pub bots: i64,
+    /// Those by bots that say so.
+    pub declared: i64,
+    /// Those under the name of an operator who asks from elsewhere.
+    pub fake: i64,
+    /// Those that look for weak spots.
+    pub scanner: i64,
+    /// Those of floods.
+    pub flood: i64,
+    /// Those by bots that say nothing and behave like it.
+    pub robotic: i64,
+    /// Those by package clients.
+    pub package_client: i64,
     /// Distinct people.
     pub visitors: i64,
     /// Bytes sent.

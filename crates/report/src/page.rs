@@ -6,7 +6,7 @@ use floodmark_query::ChartKind;
 
 use crate::charts::{self, Calendar, Chart, Gauge, Heat, across, incident_id};
 use crate::model::{HUMAN, Incident, Report, Week, length};
-use crate::panel::{Panel, SMALL_PRINT, TRAFFIC, Unit, Value};
+use crate::panel::{Panel, Unit, Value};
 use crate::terminal::longest;
 use crate::text::{
     bytes, count, escape_control, minutes, percent, percent_down, percent_target, plural,
@@ -20,10 +20,6 @@ const ROWS_MAX: usize = 25;
 /// Rows of a panel, and of one whose rows are the points of a picture.
 const PANEL_ROWS_MAX: usize = 10;
 const POINTS_MAX: usize = 200;
-
-/// Sections that have a place of their own in the page, where panels stand at their end; other sections follow in the order of
-/// their first panels.
-const PLACED: &[&str] = &[TRAFFIC, SMALL_PRINT];
 
 /// Days among which a range may be chosen: ten years, 90 kB.
 const DAYS_MAX: usize = 3653;
@@ -53,7 +49,6 @@ pub(crate) struct Page {
     weeks: Table,
     incidents: Vec<Story>,
     incidents_left: String,
-    error_chart: Option<Chart>,
     spikes: Vec<Story>,
     spikes_left: String,
     classes: Table,
@@ -177,15 +172,14 @@ impl Page {
             weeks: weeks(report),
             incidents_left: stories(incidents.len(), report.incidents.len(), "shorter one"),
             incidents,
-            error_chart: charts::errors(report),
             spikes_left: stories(spikes.len(), report.spikes.len(), "smaller one"),
             spikes,
             classes: classes(report),
             bots: bots(report),
             request_chart: charts::requests(report),
             traffic: traffic(report),
-            placed: sections(report, |name| PLACED.contains(&name)),
-            sections: sections(report, |name| !PLACED.contains(&name)),
+            placed: sections(report, Panel::is_placed),
+            sections: sections(report, |panel| !panel.is_placed()),
             small_print: report
                 .small_print()
                 .into_iter()
@@ -532,6 +526,12 @@ fn traffic(report: &Report) -> Table {
         "#requests",
         "#people",
         "#bots",
+        "#declared",
+        "#fake",
+        "#scanner",
+        "#flood",
+        "#robotic",
+        "#package client",
         "#visitors",
         "#errors",
         "#bytes",
@@ -543,6 +543,12 @@ fn traffic(report: &Report) -> Table {
             count(day.requests).into(),
             count(day.people).into(),
             count(day.bots).into(),
+            count(day.declared).into(),
+            count(day.fake).into(),
+            count(day.scanner).into(),
+            count(day.flood).into(),
+            count(day.robotic).into(),
+            count(day.package_client).into(),
             count(day.visitors).into(),
             errors(day.errors),
             bytes(day.bytes).into(),
@@ -552,10 +558,10 @@ fn traffic(report: &Report) -> Table {
 }
 
 /// The sections whose names are wanted, each with its panels.
-fn sections(report: &Report, is_wanted: impl Fn(&str) -> bool) -> Vec<Section> {
+fn sections(report: &Report, is_wanted: impl Fn(&Panel) -> bool) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let wanted = report.panels.iter();
-    for panel in wanted.filter(|panel| is_wanted(&panel.section)) {
+    for panel in wanted.filter(|panel| is_wanted(panel)) {
         let name = escape_control(&panel.section);
         let at = sections.iter().position(|section| section.name == name);
         let at = at.unwrap_or_else(|| {

@@ -9,10 +9,13 @@ use serde::{Serialize, Serializer};
 use crate::text::{bytes, count, percent};
 use crate::time::TimeUs;
 
-/// The section whose panels follow what every report says of its traffic.
+/// The sections that every report has, where panels stand at the end; other sections follow in the order of their first panels,
+/// before the last of these.
+pub(crate) const UPTIME: &str = "Uptime";
+pub(crate) const INCIDENTS: &str = "Incidents";
+pub(crate) const ERROR_SPIKES: &str = "Error spikes";
+pub(crate) const WHO_CAME: &str = "Who came";
 pub(crate) const TRAFFIC: &str = "Traffic";
-
-/// The section that stands last, below everything.
 pub(crate) const SMALL_PRINT: &str = "Small print";
 
 /// The answer of a query whose header has `report:`.
@@ -149,6 +152,19 @@ impl Panel {
             none: None,
             failed: false,
         }
+    }
+
+    /// Whether it stands in a section that every report has.
+    pub(crate) fn is_placed(&self) -> bool {
+        let placed = [
+            UPTIME,
+            INCIDENTS,
+            ERROR_SPIKES,
+            WHO_CAME,
+            TRAFFIC,
+            SMALL_PRINT,
+        ];
+        placed.contains(&self.section.as_str())
     }
 
     /// Whether the numbers of a column are to be under each other.

@@ -2,10 +2,10 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::charts::hours_in_text;
+use crate::charts::picture_in_text;
 use crate::grid::{Cell, Grid, Heading};
 use crate::model::{HUMAN, IncidentKind, Report, State, Traffic, Verdict, Week, length, ratio};
-use crate::panel::{Panel, SMALL_PRINT, TRAFFIC, Unit};
+use crate::panel::{ERROR_SPIKES, INCIDENTS, Panel, SMALL_PRINT, TRAFFIC, UPTIME, Unit, WHO_CAME};
 use crate::text::{
     Style, Tone, bar, bytes, count, cut, escape_control, minutes, percent, percent_down,
     percent_target, plural, width, wrap,
@@ -22,6 +22,9 @@ const ROWS_MAX: usize = 10;
 
 /// Columns of a panel's heading, which its query names.
 const HEADING_WIDTH: usize = 20;
+
+/// Columns of a line's name and numbers beside its picture.
+const LINE_TEXT_WIDTH: usize = 30;
 
 /// Days that are listed one by one; a longer window is listed by weeks.
 const DAYS_MAX: usize = 14;
@@ -40,12 +43,18 @@ impl Report {
         let sections = [
             page.head(),
             page.weeks(),
+            page.placed(UPTIME),
             page.incidents(),
+            page.placed(INCIDENTS),
             page.spikes(),
+            page.placed(ERROR_SPIKES),
             page.bots(),
+            page.placed(WHO_CAME),
             page.traffic(),
+            page.placed(TRAFFIC),
             page.panels(),
             page.small_print(),
+            page.placed(SMALL_PRINT),
         ];
         sections
             .into_iter()
@@ -371,16 +380,21 @@ impl Page<'_> {
         out
     }
 
-    /// The panels, each section under its heading; those of the small print stand with it.
+    /// The panels of a section that every report has.
+    fn placed(&self, section: &str) -> String {
+        let panels = self.report.panels.iter();
+        let panels = panels.filter(|panel| panel.section == section);
+        panels
+            .map(|panel| self.panel(panel))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// The other panels, each section under its heading.
     fn panels(&self) -> String {
         let mut sections = Vec::new();
-        let mut section = TRAFFIC;
-        for panel in self
-            .report
-            .panels
-            .iter()
-            .filter(|panel| panel.section != SMALL_PRINT)
-        {
+        let mut section = "";
+        for panel in self.report.panels.iter().filter(|panel| !panel.is_placed()) {
             let mut out = String::new();
             if panel.section != section {
                 section = &panel.section;
@@ -403,10 +417,14 @@ impl Page<'_> {
         if panel.none.is_some() {
             return out;
         }
-        if let Some(lines) = hours_in_text(panel) {
-            lines
-                .iter()
-                .for_each(|line| out.push_str(&format!("  {line}\n")));
+        let cells = self.prose_width().saturating_sub(LINE_TEXT_WIDTH);
+        if let Some(lines) = picture_in_text(panel, cells, self.report.tz) {
+            for line in lines {
+                out.push_str(&format!(
+                    "  {}\n",
+                    cut(&line, self.style.width.saturating_sub(2))
+                ));
+            }
             return out;
         }
         let headings = panel.columns.iter().zip(0_u8..).map(|(column, index)| {
@@ -453,14 +471,6 @@ impl Page<'_> {
                 &escape_control(&text),
                 Tone::Dim,
             ));
-        }
-        for panel in report
-            .panels
-            .iter()
-            .filter(|panel| panel.section == SMALL_PRINT)
-        {
-            out.push('\n');
-            out.push_str(&self.panel(panel));
         }
         out
     }

@@ -178,7 +178,6 @@ pub(crate) struct Slot {
     pub(crate) start: TimeUs,
     pub(crate) end: TimeUs,
     pub(crate) requests: i64,
-    pub(crate) good: i64,
     pub(crate) bad: i64,
 }
 
@@ -216,13 +215,11 @@ pub(crate) fn slots(report: &Report) -> Vec<Slot> {
                 start: TimeUs(start),
                 end: TimeUs(end),
                 requests: 0,
-                good: 0,
                 bad: 0,
             });
         }
         if let Some(slot) = slots.last_mut() {
             slot.requests += minute.requests;
-            slot.good += minute.good;
             slot.bad += minute.bad;
         }
     }

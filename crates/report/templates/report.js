@@ -11,7 +11,7 @@
   if (!main.dataset.days) return;
   const days = main.dataset.days.split(" ").map((day) => [day.slice(0, 10), Number(day.slice(11))]);
   const [since, until] = [Number(main.dataset.since), Number(main.dataset.until)];
-  const charts = [...document.querySelectorAll(".chart > svg")].map((svg) => ({
+  const charts = [...document.querySelectorAll("figure.chart > svg")].map((svg) => ({
     svg,
     lines: svg.querySelector(".lines"),
     marks: [...svg.querySelectorAll("g")],
@@ -97,14 +97,20 @@
     const isWhole = from === since && to === until;
     const [a, b] = [from, to].map((time) => (time - since) / (until - since));
     const across = (share) => (share - a) / (b - a);
-    [first.value, last.value] = [dayAt(from)[0], dayAt(to - 1)[0]];
+    const ends = [dayAt(from)[0], dayAt(to - 1)[0]];
+    [first, last].forEach((input, index) => {
+      // A date that is being typed passes through others.
+      if (input !== document.activeElement) input.value = ends[index];
+    });
     whole.disabled = isWhole;
     note.textContent = isWhole ? "Or drag over a picture." : "Pictures and stories of these days; tables count the whole window.";
     for (const { svg, lines, placed, dates } of charts) {
       for (const [rect, x, width] of placed) {
         const [left, right] = [Math.max(0, across(x)), Math.min(1, across(x + width))];
-        rect.style.display = right > left ? "" : "none";
-        if (right <= left) continue;
+        // Positions are rounded: less than this of the window is a neighbour that only adjoins.
+        const isShown = (right - left) * (b - a) > 2e-5;
+        rect.style.display = isShown ? "" : "none";
+        if (!isShown) continue;
         rect.setAttribute("x", `${left * 100}%`);
         rect.setAttribute("width", `${(right - left) * 100}%`);
       }
@@ -121,7 +127,7 @@
       }
     }
     for (const time of document.querySelectorAll(".calendar time")) {
-      time.closest("li").hidden = time.dateTime < first.value || time.dateTime > last.value;
+      time.closest("li").hidden = time.dateTime < ends[0] || time.dateTime > ends[1];
     }
     for (const story of document.querySelectorAll(".stories li")) {
       story.hidden = Number(story.dataset.until) <= from || Number(story.dataset.since) >= to;
@@ -132,8 +138,10 @@
     const after = days[days.findIndex(([day]) => day === last.value) + 1]?.[1] ?? until;
     show(start(first.value) ?? since, after);
   };
-  first.addEventListener("change", chosen);
-  last.addEventListener("change", chosen);
+  for (const input of [first, last]) {
+    input.addEventListener("change", chosen);
+    input.addEventListener("blur", () => show(...range));
+  }
   whole.addEventListener("click", () => show(since, until));
   show(since, until);
 

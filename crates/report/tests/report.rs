@@ -8,6 +8,7 @@ mod sample;
 
 use floodmark_report::{Report, Style, Verdict};
 use proptest::prelude::*;
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use sample::{HOSTILE, empty, report, report_saying};
 use unicode_width::UnicodeWidthStr;
 
@@ -200,6 +201,51 @@ fn nothing_hidden_reaches_a_terminal_a_chat_or_a_reader_of_json() {
     ["| bot", "| week", "| when"].into_iter().for_each(of);
 }
 
+/// What a reader of GitHub's Markdown makes of a text: the beginnings of its elements, and the texts of its cells.
+fn rendered(markdown: &str) -> (Vec<String>, Vec<String>) {
+    let (mut elements, mut cells) = (Vec::new(), Vec::new());
+    let mut cell: Option<String> = None;
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_MATH
+        | Options::ENABLE_GFM;
+    for event in Parser::new_ext(markdown, options) {
+        match event {
+            Event::Start(Tag::TableCell) => cell = Some(String::new()),
+            Event::End(TagEnd::TableCell) => cells.extend(cell.take()),
+            Event::Start(tag) => elements.push(format!("{tag:?}")),
+            Event::Text(text) => cell.iter_mut().for_each(|cell| cell.push_str(&text)),
+            Event::End(_) => {}
+            // Code, HTML, rules, tasks, footnotes and line ends: nothing of these is ours.
+            other => elements.push(format!("{other:?}")),
+        }
+    }
+    (elements, cells)
+}
+
+#[test]
+fn markdown_is_headings_tables_and_lists_of_plain_text() {
+    let (elements, cells) = rendered(&report().markdown());
+    let tables = elements.iter().filter(|tag| tag.starts_with("Table("));
+    assert!(tables.count() >= 7, "{elements:#?}");
+    let links = elements.iter().find(|tag| tag.starts_with("Link"));
+    assert_eq!(links, None);
+    let agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+    assert!(cells.iter().any(|cell| cell == agent), "{cells:#?}");
+}
+
+#[test]
+fn a_hostile_log_makes_the_same_markdown_as_a_harmless_one() {
+    let (hostile, cells) = rendered(&report_saying(HOSTILE).markdown());
+    let (harmless, as_many) = rendered(&report_saying("harmless").markdown());
+    assert_eq!(hostile, harmless);
+    assert_eq!(cells.len(), as_many.len());
+    let shown = floodmark_report::escape_control(HOSTILE);
+    assert!(cells.iter().any(|cell| *cell == shown), "{cells:#?}");
+}
+
 #[test]
 fn the_policy_allows_the_style_and_the_script_alone() {
     let html = report().html().unwrap();
@@ -229,6 +275,9 @@ proptest! {
     fn any_text_keeps_the_page_and_the_width(text in "\\PC+|[<>&\"'|`*\\[\\]\\\\=\\x00-\\x1f\u{80}-\u{9f}\u{202a}-\u{202e}漢a ]{1,60}", width in 44_usize..200) {
         let report = report_saying(&text);
         prop_assert_eq!(tags(&report.html().unwrap()).len(), tags(&report_saying("x").html().unwrap()).len());
+        let (elements, cells) = rendered(&report.markdown());
+        let (harmless, as_many) = rendered(&report_saying("x").markdown());
+        prop_assert_eq!((elements, cells.len()), (harmless, as_many.len()));
         for line in report.terminal(plain(width)).lines() {
             prop_assert!(line.width() <= width, "{} columns in {}: {}", line.width(), width, line);
         }
