@@ -12,6 +12,7 @@ mod faults;
 mod formats;
 mod fresh;
 mod guard;
+mod hostile;
 mod lake;
 mod logs;
 mod minutes;
@@ -19,6 +20,7 @@ mod nginx_conf;
 mod odd_logs;
 mod prompt;
 mod queries;
+mod raw;
 mod report;
 mod requests;
 #[cfg(feature = "s3")]

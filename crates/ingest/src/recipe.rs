@@ -1,6 +1,7 @@
 //! Which columns the lines of one log fill, and how.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,9 @@ use floodmark_format::{CompiledFormat, Hit};
 
 use crate::batch::{CodeBuilder, ColumnBuilder, TextBuilder, UsualBuilder, Value};
 use crate::client::Trust;
-use crate::columns::{Column, LineSchema, Origin};
+use crate::columns::{Column, ColumnType, LineSchema, Origin};
+use crate::condition::{Check, Condition, Kinds};
+use crate::rows::value_of;
 use crate::scratch::{Scratch, TextAs};
 use crate::texts::Field;
 
@@ -76,6 +79,10 @@ pub(crate) struct Recipe {
     pub(crate) twins: Option<(usize, usize)>,
     /// Whether a column asks for what the row shows of its sender.
     pub(crate) needs_bot: bool,
+    /// Whether text of lines is in a column.
+    pub(crate) builds_text: bool,
+    /// The lines that become rows.
+    pub(crate) kinds: Kinds,
 }
 
 /// How lines of one format fill the columns.
@@ -83,6 +90,10 @@ pub(crate) struct Recipe {
 pub(crate) struct Way {
     pub(crate) format: CompiledFormat,
     pub(crate) fills: Vec<Fill>,
+    /// What a request has to meet to become a row.
+    pub(crate) checks: Vec<Check>,
+    /// Whether the parts of a request are asked for.
+    pub(crate) needs_request: bool,
     /// Columns that a request row has a value of its own for, without the judged ones.
     pub(crate) filled: Vec<usize>,
     pub(crate) slots: Slots,
@@ -127,7 +138,11 @@ pub(crate) enum Absent {
 }
 
 impl Recipe {
-    pub(crate) fn new(settings: LogSettings, schema: &LineSchema) -> Self {
+    pub(crate) fn new(
+        settings: LogSettings,
+        schema: &LineSchema,
+        conditions: &[Condition],
+    ) -> Self {
         let columns = schema.columns();
         let place_of = |name: &str| columns.iter().position(|column| column.name == name);
         let twins = place_of("client")
@@ -140,7 +155,7 @@ impl Recipe {
         };
         let mut ways: Vec<Way> = settings
             .formats()
-            .map(|format| Way::new(format, columns, twins))
+            .map(|format| Way::new(format, columns, twins, conditions))
             .collect();
         let of_all = |at: usize| {
             let (first, further) = ways.split_first()?;
@@ -164,7 +179,10 @@ impl Recipe {
                 .filter(|&at| !judged_places.contains(&Some(at)))
                 .collect();
         }
+        let is_text = |at: &usize| columns[*at].column_type == ColumnType::Text;
         Self {
+            builds_text: judged.is_any() || ways.iter().any(|way| way.filled.iter().any(is_text)),
+            kinds: Kinds::of(conditions),
             needs_bot: columns
                 .iter()
                 .any(|column| matches!(column.origin, Origin::Bot | Origin::BotRule)),
@@ -211,7 +229,12 @@ impl Recipe {
 }
 
 impl Way {
-    fn new(format: &CompiledFormat, columns: &[Column], twins: Option<(usize, usize)>) -> Self {
+    fn new(
+        format: &CompiledFormat,
+        columns: &[Column],
+        twins: Option<(usize, usize)>,
+        conditions: &[Condition],
+    ) -> Self {
         let slot_of = |name: &str| {
             let mut variables = format.variables().iter();
             variables.position(|variable| variable.name == name)
@@ -223,8 +246,15 @@ impl Way {
         if let Some((client, _)) = twins {
             fills[client] = Fill::Null;
         }
+        let checks: Vec<Check> = conditions
+            .iter()
+            .filter_map(|condition| Check::new(condition, slot_of(condition.column())))
+            .collect();
+        let asked = fills.iter().chain(checks.iter().map(|check| &check.fill));
         Self {
             format: format.clone(),
+            needs_request: asked.into_iter().any(Fill::is_of_request),
+            checks,
             fills,
             filled: Vec::new(),
             slots: Slots {
@@ -235,6 +265,28 @@ impl Way {
                 forwarded: slot_of("http_x_forwarded_for"),
             },
         }
+    }
+}
+
+/// Who a request is counted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client<'line> {
+    /// Whom a trusted proxy names.
+    Forwarded(IpAddr),
+    /// The other end of the connection, as logged.
+    Peer(&'line [u8]),
+}
+
+impl Way {
+    /// `None` where no address is logged.
+    pub(crate) fn client<'line>(&self, trust: &Trust, hit: &Hit<'line>) -> Option<Client<'line>> {
+        let peer = value_of(hit, self.slots.remote_addr)?;
+        let forwarded = match trust.is_empty() {
+            true => None,
+            false => value_of(hit, self.slots.forwarded),
+        };
+        let named = forwarded.and_then(|forwarded| trust.client(peer, forwarded));
+        Some(named.map_or(Client::Peer(peer), Client::Forwarded))
     }
 }
 
@@ -256,8 +308,17 @@ fn usual_of(fill: &Fill, format: &CompiledFormat, settings: &LogSettings) -> Opt
     })
 }
 
+impl JudgedColumns {
+    /// Whether there is one.
+    pub(crate) fn is_any(&self) -> bool {
+        [self.agent, self.path, self.args]
+            .iter()
+            .any(Option::is_some)
+    }
+}
+
 impl Fill {
-    fn new(column: &Column, slot: Option<usize>) -> Self {
+    pub(crate) fn new(column: &Column, slot: Option<usize>) -> Self {
         match (column.origin, slot) {
             (Origin::Variable | Origin::ServerName | Origin::ServerPort, Some(slot)) => {
                 Self::Slot {
@@ -277,6 +338,18 @@ impl Fill {
             (Origin::Variable, None) => Self::Null,
             (origin, _) => Self::From(origin),
         }
+    }
+
+    /// Whether it takes the request in its parts.
+    fn is_of_request(&self) -> bool {
+        use Origin::{Args, Bot, BotRule, Method, Path, Protocol, Request};
+        let Self::From(origin) = self else {
+            return false;
+        };
+        matches!(
+            origin,
+            Method | Path | Args | Protocol | Request | Bot | BotRule
+        )
     }
 
     /// Whether a request row has the same in it as every other.
@@ -305,13 +378,13 @@ impl Fill {
 pub(crate) fn recipes(
     logs: &HashMap<PathBuf, Arc<LogSettings>>,
     schema: &LineSchema,
+    conditions: &[Condition],
 ) -> HashMap<PathBuf, Arc<Recipe>> {
     logs.iter()
         .map(|(path, settings)| {
-            (
-                path.clone(),
-                Arc::new(Recipe::new(LogSettings::clone(settings), schema)),
-            )
+            let settings = LogSettings::clone(settings);
+            let recipe = Recipe::new(settings, schema, conditions);
+            (path.clone(), Arc::new(recipe))
         })
         .collect()
 }

@@ -18,7 +18,7 @@ pub(crate) enum Field {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Texts<'block> {
     pub(crate) base: &'block [u8],
-    /// Where the whole block is UTF-8, so is each piece of it between ASCII delimiters.
+    /// Whether the whole block is known to be UTF-8; then so is each piece of it between ASCII delimiters.
     pub(crate) block_is_utf8: bool,
     pub(crate) escape: Escape,
     /// Whether the dictionaries are of another escape: the same bytes may be another text there.

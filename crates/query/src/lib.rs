@@ -16,6 +16,7 @@ mod header;
 mod interruptible;
 mod named;
 mod raw;
+mod raw_condition;
 mod raw_minutes;
 mod remembered;
 mod suggest;

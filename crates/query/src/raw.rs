@@ -10,12 +10,16 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use floodmark_ingest::{Intake, LineBatch, LineSchema, LogSettings, Scratch, Tally, TextAs};
+use floodmark_ingest::{
+    Condition, Intake, LineBatch, LineSchema, LogSettings, Scratch, Tally, TextAs,
+};
 use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, Snapshot, plan};
+
+use crate::raw_condition::condition;
 
 /// Logs to query where they lie.
 #[derive(Debug, Clone)]
@@ -121,13 +125,19 @@ impl RawLines {
         self.bytes.readings()
     }
 
-    /// A pass over the logs, for columns of theirs.
-    pub(crate) fn pass(&self, schema: LineSchema, text_as: TextAs) -> Pass {
+    /// A pass over the logs, for columns of those rows that meet all conditions.
+    pub(crate) fn pass(
+        &self,
+        schema: LineSchema,
+        text_as: TextAs,
+        conditions: Vec<Condition>,
+    ) -> Pass {
         Pass {
             bytes: self.bytes.clone(),
             settings: self.settings.clone(),
             schema,
             text_as,
+            conditions,
             intake: OnceLock::new(),
             seen: Arc::clone(&self.seen),
             lines_read: Arc::clone(&self.lines_read),
@@ -160,11 +170,23 @@ impl TableProvider for RawLines {
         TableType::Base
     }
 
+    /// A line that does not meet them becomes no row.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match condition(filter, &self.schema) {
+            Some(_) => TableProviderFilterPushDown::Exact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
@@ -172,7 +194,10 @@ impl TableProvider for RawLines {
             None => self.schema.clone(),
         };
         let arrow_schema = schema.arrow();
-        let pass = Arc::new(self.pass(schema, TextAs::Views));
+        let conditions = filters
+            .iter()
+            .filter_map(|filter| condition(filter, &self.schema));
+        let pass = Arc::new(self.pass(schema, TextAs::Views, conditions.collect()));
         let partitions = (0..state.config().target_partitions())
             .map(|_| {
                 let (pass, schema) = (Arc::clone(&pass), Arc::clone(&arrow_schema));
@@ -191,6 +216,7 @@ pub(crate) struct Pass {
     settings: HashMap<PathBuf, Arc<LogSettings>>,
     schema: LineSchema,
     text_as: TextAs,
+    conditions: Vec<Condition>,
     intake: OnceLock<Intake>,
     seen: Arc<Mutex<Seen>>,
     lines_read: Arc<AtomicU64>,
@@ -214,7 +240,8 @@ impl Pass {
                 ..BlockOptions::default()
             };
             let feed = Arc::new(Feed::new(self.bytes.readings(), options));
-            Intake::new(feed, &self.settings, self.schema.clone(), self.text_as)
+            let schema = self.schema.clone();
+            Intake::of_lines(feed, &self.settings, schema, self.text_as, &self.conditions)
         })
     }
 
