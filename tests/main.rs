@@ -21,6 +21,7 @@ mod odd_logs;
 mod prompt;
 mod queries;
 mod raw;
+mod raw_span;
 mod report;
 mod requests;
 #[cfg(feature = "s3")]

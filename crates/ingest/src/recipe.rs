@@ -44,13 +44,13 @@ impl LogSettings {
         variables.map(|variable| variable.name.as_str())
     }
 
-    /// The time of the first line that a format reads, microseconds since the epoch; the last line may be cut.
-    #[must_use]
-    pub fn first_time_us(&self, head: &[u8]) -> Option<i64> {
+    /// The times of the lines that a format reads, in their order, microseconds since the epoch; the last line may be cut.
+    pub fn times_us(&self, lines: &[u8]) -> impl Iterator<Item = i64> {
         let mut hit = Hit::default();
-        head.split(|&byte| byte == b'\n').find_map(|line| {
+        let lines = lines.split(|&byte| byte == b'\n');
+        lines.filter_map(move |line| {
             let mut formats = self.formats();
-            formats.find(|format| format.parse_into(line, &mut hit).is_ok())?;
+            formats.find(|format| format.parse_values_into(line, &mut hit).is_ok())?;
             hit.time_us
         })
     }

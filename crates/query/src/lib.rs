@@ -18,6 +18,7 @@ mod named;
 mod raw;
 mod raw_condition;
 mod raw_minutes;
+mod raw_span;
 mod remembered;
 mod suggest;
 mod tables;

@@ -15,11 +15,13 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use floodmark_ingest::{
-    Condition, Intake, LineBatch, LineSchema, LogSettings, Scratch, Tally, TextAs,
+    Condition, Intake, LineBatch, LineSchema, LogSettings, NumberSet, Scratch, Tally, TextAs,
 };
 use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, Snapshot, plan};
+use floodmark_store::FilesScanned;
 
 use crate::raw_condition::condition;
+use crate::raw_span::within;
 
 /// Logs to query where they lie.
 #[derive(Debug, Clone)]
@@ -51,6 +53,8 @@ pub(crate) struct RawLines {
     seen: Arc<Mutex<Seen>>,
     /// Lines read by all passes.
     lines_read: Arc<AtomicU64>,
+    /// Files of all passes, and those of them that hold lines of the times asked for.
+    files_scanned: Arc<Mutex<FilesScanned>>,
 }
 
 /// What is read at each scan.
@@ -112,7 +116,14 @@ impl RawLines {
             settings,
             seen: Arc::default(),
             lines_read: Arc::default(),
+            files_scanned: Arc::default(),
         }
+    }
+
+    /// Files of all passes until now, and how many were read or are being read.
+    pub(crate) fn files_scanned(&self) -> FilesScanned {
+        let files = self.files_scanned.lock();
+        *files.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lines read by all passes until now.
@@ -141,6 +152,7 @@ impl RawLines {
             intake: OnceLock::new(),
             seen: Arc::clone(&self.seen),
             lines_read: Arc::clone(&self.lines_read),
+            files_scanned: Arc::clone(&self.files_scanned),
             so_far: Mutex::default(),
         }
     }
@@ -220,6 +232,7 @@ pub(crate) struct Pass {
     intake: OnceLock<Intake>,
     seen: Arc<Mutex<Seen>>,
     lines_read: Arc<AtomicU64>,
+    files_scanned: Arc<Mutex<FilesScanned>>,
     so_far: Mutex<SoFar>,
 }
 
@@ -239,10 +252,29 @@ impl Pass {
                 last_line: LastLine::Take,
                 ..BlockOptions::default()
             };
-            let feed = Arc::new(Feed::new(self.bytes.readings(), options));
+            let feed = Arc::new(Feed::new(self.readings(), options));
             let schema = self.schema.clone();
             Intake::of_lines(feed, &self.settings, schema, self.text_as, &self.conditions)
         })
+    }
+
+    /// What is to be read for the conditions.
+    fn readings(&self) -> Vec<Reading> {
+        let all = self.bytes.readings();
+        let files = all.len();
+        let times = self.conditions.iter().filter_map(Condition::times_us);
+        let times: Vec<&NumberSet> = times.collect();
+        let readings = match self.bytes {
+            Bytes::Files(_) if !times.is_empty() => within(all, &self.settings, &times),
+            _ => all,
+        };
+        let scanned = self.files_scanned.lock();
+        let mut scanned = scanned.unwrap_or_else(PoisonError::into_inner);
+        *scanned = scanned.and(FilesScanned {
+            all: files,
+            opened: readings.len(),
+        });
+        readings
     }
 
     /// The next block; what became of its lines is in the account.
