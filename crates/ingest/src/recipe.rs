@@ -79,8 +79,8 @@ pub(crate) struct Recipe {
     pub(crate) twins: Option<(usize, usize)>,
     /// Whether a column asks for what the row shows of its sender.
     pub(crate) needs_bot: bool,
-    /// Whether text of lines is in a column.
-    pub(crate) builds_text: bool,
+    /// Whether so many columns are text of lines that it is best to see at once whether a block is UTF-8, and not value by value.
+    pub(crate) is_rich_in_text: bool,
     /// The lines that become rows.
     pub(crate) kinds: Kinds,
 }
@@ -137,6 +137,9 @@ pub(crate) enum Absent {
     Hyphen,
 }
 
+/// Text columns from which on a block is checked as a whole.
+const RICH_IN_TEXT: usize = 3;
+
 impl Recipe {
     pub(crate) fn new(
         settings: LogSettings,
@@ -181,7 +184,10 @@ impl Recipe {
         }
         let is_text = |at: &usize| columns[*at].column_type == ColumnType::Text;
         Self {
-            builds_text: judged.is_any() || ways.iter().any(|way| way.filled.iter().any(is_text)),
+            is_rich_in_text: ways.iter().any(|way| {
+                let texts = way.filled.iter().filter(|at| is_text(at)).count();
+                texts + judged.count() >= RICH_IN_TEXT
+            }),
             kinds: Kinds::of(conditions),
             needs_bot: columns
                 .iter()
@@ -309,11 +315,10 @@ fn usual_of(fill: &Fill, format: &CompiledFormat, settings: &LogSettings) -> Opt
 }
 
 impl JudgedColumns {
-    /// Whether there is one.
-    pub(crate) fn is_any(&self) -> bool {
-        [self.agent, self.path, self.args]
-            .iter()
-            .any(Option::is_some)
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        let places = [self.agent, self.path, self.args];
+        places.iter().flatten().count()
     }
 }
 

@@ -172,7 +172,7 @@ impl<'block> Rows<'block> {
             place,
             texts: Texts {
                 base: block,
-                block_is_utf8: recipe.builds_text && std::str::from_utf8(block).is_ok(),
+                block_is_utf8: recipe.is_rich_in_text && std::str::from_utf8(block).is_ok(),
                 escape,
                 is_foreign: false,
                 redacts: recipe.redacts(),
@@ -245,7 +245,7 @@ impl<'block> Rows<'block> {
                 if !self.is_wanted(format) {
                     return;
                 }
-                if ways[format].filled.is_empty() && !self.recipe.judged.is_any() {
+                if ways[format].filled.is_empty() && self.recipe.judged.count() == 0 {
                     self.rows += 1;
                     return;
                 }

@@ -138,7 +138,7 @@ impl<'block> Rows<'block> {
         judged: &mut Judged,
     ) -> Vec<(&'static str, &'static str)> {
         let (columns, slots) = (&self.recipe.judged, &way.slots);
-        if !self.recipe.needs_bot && !columns.is_any() {
+        if !self.recipe.needs_bot && columns.count() == 0 {
             return Vec::new();
         }
         let agent = |hit: &Hit<'block>| value_of(hit, slots.agent);
