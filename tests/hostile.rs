@@ -4,10 +4,12 @@
 use floodmark_format::CompiledFormat;
 use floodmark_ingest::{LogSettings, Secrets, Trust};
 
-/// The format of most lines.
-const FORMAT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" "$upstream_status""#;
+/// The format of most lines; that of others is `json`.
+pub(crate) const FORMAT: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for" "$upstream_status""#;
 
-/// Requests, with what comes before the status.
+/// Addresses of proxies.
+pub(crate) const TRUSTED: &str = "192.0.2.0/29";
+
 const REQUESTS: &[&str] = &[
     "GET / HTTP/1.1",
     "GET /shop?page=2 HTTP/2.0",
@@ -80,7 +82,7 @@ pub(crate) fn settings() -> LogSettings {
         further: vec![CompiledFormat::named("json").unwrap()],
         server_port: 443,
         server_name: Some("www.example.org".to_owned()),
-        trust: Trust::parse(&["192.0.2.0/29"]).unwrap(),
+        trust: Trust::parse(&[TRUSTED]).unwrap(),
         secrets: Secrets::Redact,
     }
 }

@@ -23,15 +23,19 @@ pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
 
 /// The same, with options.
 pub(crate) async fn engine_with(logs: &Path, format: &str, options: &EngineOptions) -> Engine {
-    let settings = LogSettings {
+    engine_of(logs, settings(format), options).await
+}
+
+/// How lines of a format are read.
+pub(crate) fn settings(format: &str) -> LogSettings {
+    LogSettings {
         format: CompiledFormat::compile(format).unwrap(),
         further: Vec::new(),
         server_port: 443,
         server_name: None,
         trust: Trust::default(),
         secrets: Secrets::Redact,
-    };
-    engine_of(logs, settings, options).await
+    }
 }
 
 /// The same, over lines that are read in any way.

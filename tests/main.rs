@@ -26,6 +26,7 @@ mod report;
 mod requests;
 #[cfg(feature = "s3")]
 mod s3;
+mod same_answers;
 mod screen;
 mod servers;
 mod service;
