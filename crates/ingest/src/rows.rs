@@ -18,7 +18,7 @@ use crate::relay::{Heard, Teller};
 use crate::scratch::{Judged, Scratch, TextAs};
 use crate::secrets::redact;
 use crate::tally::{FormatLines, RejectSample, Tally};
-use crate::texts::Texts;
+use crate::texts::{Texts, is_utf8};
 use crate::value_set::NumberSet;
 use crate::zone::Zones;
 use chunk::{CHUNK_LINES, Chunk, Line};
@@ -172,7 +172,7 @@ impl<'block> Rows<'block> {
             place,
             texts: Texts {
                 base: block,
-                block_is_utf8: recipe.is_rich_in_text && std::str::from_utf8(block).is_ok(),
+                block_is_utf8: recipe.is_rich_in_text && is_utf8(block),
                 escape,
                 is_foreign: false,
                 redacts: recipe.redacts(),
