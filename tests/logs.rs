@@ -23,19 +23,33 @@ pub(crate) async fn engine(logs: &Path, format: &str) -> Engine {
 
 /// The same, with options.
 pub(crate) async fn engine_with(logs: &Path, format: &str, options: &EngineOptions) -> Engine {
-    let found = discover(
-        &[logs.to_str().unwrap().to_owned()],
-        &DiscoverOptions::default(),
-    )
-    .unwrap();
-    let settings = Arc::new(LogSettings {
+    engine_of(logs, settings(format), options).await
+}
+
+/// How lines of a format are read.
+pub(crate) fn settings(format: &str) -> LogSettings {
+    LogSettings {
         format: CompiledFormat::compile(format).unwrap(),
         further: Vec::new(),
         server_port: 443,
         server_name: None,
         trust: Trust::default(),
         secrets: Secrets::Redact,
-    });
+    }
+}
+
+/// The same, over lines that are read in any way.
+pub(crate) async fn engine_of(
+    logs: &Path,
+    settings: LogSettings,
+    options: &EngineOptions,
+) -> Engine {
+    let found = discover(
+        &[logs.to_str().unwrap().to_owned()],
+        &DiscoverOptions::default(),
+    )
+    .unwrap();
+    let settings = Arc::new(settings);
     let files = found
         .files
         .into_iter()

@@ -114,6 +114,7 @@ impl Way {
         let sample = Sample {
             bytes: bytes.clone(),
             extent,
+            place_starts: Vec::new(),
         };
         // Nobody has to look at it.
         let _ = to_look_at.send(sample);

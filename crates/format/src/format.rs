@@ -338,6 +338,31 @@ impl CompiledFormat {
         line: &'line [u8],
         hit: &mut Hit<'line>,
     ) -> Result<(), LineError> {
+        self.read(line, hit)?;
+        self.take_apart(hit);
+        Ok(())
+    }
+
+    /// As [`CompiledFormat::parse_into`], but for the parts of the request, which [`Hit::request`] does not have: for who asks only for
+    /// values.
+    ///
+    /// # Errors
+    ///
+    /// As [`CompiledFormat::parse_into`]: the same lines are read.
+    pub fn parse_values_into<'line>(
+        &self,
+        line: &'line [u8],
+        hit: &mut Hit<'line>,
+    ) -> Result<(), LineError> {
+        self.read(line, hit)?;
+        if self.request.absolute.is_some() {
+            self.take_apart(hit);
+        }
+        hit.request = RequestParts::default();
+        Ok(())
+    }
+
+    fn read<'line>(&self, line: &'line [u8], hit: &mut Hit<'line>) -> Result<(), LineError> {
         if hit.values.len() != self.variables.len() {
             hit.values.clear();
             hit.values.resize(self.variables.len(), None);
@@ -361,11 +386,15 @@ impl CompiledFormat {
             error.offset = error.offset.saturating_add(mark_bytes);
             return Err(error);
         }
+        Ok(())
+    }
+
+    /// Takes the request apart, and an absolute URI in it: its parts may be values.
+    fn take_apart(&self, hit: &mut Hit<'_>) {
         hit.request = self.request.parts(&hit.values);
         if let Some(slots) = &self.request.absolute {
             slots.take_apart(hit);
         }
-        Ok(())
     }
 
     /// Parses one line, without its newline, into a new [`Hit`].

@@ -1,5 +1,6 @@
 //! One parsed line.
 
+use crate::hour::Hour;
 use crate::request::RequestParts;
 
 /// What a line says, borrowed from it. Made once with [`Hit::default`] and filled for line after line.
@@ -14,4 +15,5 @@ pub struct Hit<'line> {
     /// value logged as missing: `-` with `escape=default`, an absent key or `null` in JSON, nothing where a number
     /// has to be. `Some(b"")` is text logged empty.
     pub values: Vec<Option<&'line [u8]>>,
+    pub(crate) hour: Hour,
 }

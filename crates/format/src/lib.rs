@@ -37,6 +37,7 @@ mod fields;
 mod fit;
 mod format;
 mod hit;
+mod hour;
 mod json;
 mod keys;
 mod layout;

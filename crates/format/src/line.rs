@@ -3,6 +3,7 @@
 use crate::error::{LineError, LineErrorKind};
 use crate::hit::Hit;
 use crate::step::{End, Missing, Plan, Shape, Step, starts_with};
+use crate::time::TIME_LOCAL_BYTES;
 
 impl Plan {
     /// Fills `hit.values` and `hit.time_us`.
@@ -30,7 +31,7 @@ impl Plan {
         for (index, step) in self.steps.iter().enumerate() {
             let following = &self.steps[index + 1..];
             let end = if step.end == End::Munch && step.shape.is_time() {
-                let length = match step.time(&line[at..]) {
+                let length = match step.next_time(&line[at..], hit) {
                     Some((length, time_us)) => {
                         if step.is_clock {
                             hit.time_us = Some(time_us);
@@ -133,6 +134,16 @@ fn is_cut_at(rest: &[u8], after: &[u8]) -> bool {
 }
 
 impl Step {
+    /// As [`Step::time`], of line after line.
+    #[inline]
+    fn next_time(&self, rest: &[u8], hit: &mut Hit<'_>) -> Option<(usize, i64)> {
+        if self.shape != Shape::TimeLocal || self.special.is_some() {
+            return self.time(rest);
+        }
+        let text = rest.get(..TIME_LOCAL_BYTES)?;
+        Some((text.len(), hit.hour.time_local(text)?))
+    }
+
     #[inline]
     pub(crate) fn value<'line>(&self, raw: &'line [u8]) -> Option<&'line [u8]> {
         let is_missing = match raw {

@@ -28,7 +28,7 @@ pub(crate) fn iso8601_bytes(text: &[u8]) -> usize {
 pub(crate) const SECOND_US: i64 = 1_000_000;
 
 /// The years 0000 to 9999 in UTC. A zone can take a time beyond them, where a date has no four digits.
-const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
+pub(crate) const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 /// `10/Jun/2024:06:13:21 +0330`, exactly [`TIME_LOCAL_BYTES`] long.
 pub(crate) fn time_local(text: &[u8]) -> Option<i64> {
@@ -215,7 +215,7 @@ pub(crate) fn month(name: &[u8]) -> Option<u32> {
     })
 }
 
-fn two(text: &[u8; TIME_LOCAL_BYTES], at: usize) -> Option<u32> {
+pub(crate) fn two(text: &[u8; TIME_LOCAL_BYTES], at: usize) -> Option<u32> {
     let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
     (tens <= 9 && ones <= 9).then(|| u32::from(tens) * 10 + u32::from(ones))
 }

@@ -9,6 +9,7 @@ use floodmark_source::{Feed, Piece, SourceId};
 
 use crate::Error;
 use crate::columns::LineSchema;
+use crate::condition::Condition;
 use crate::gap::{Gap, gap_rows};
 use crate::recipe::{LogSettings, Recipe, recipes};
 use crate::relay::{Chain, Heard, Teller};
@@ -36,8 +37,21 @@ impl Intake {
         schema: LineSchema,
         text_as: TextAs,
     ) -> Self {
+        Self::of_lines(feed, logs, schema, text_as, &[])
+    }
+
+    /// As [`Intake::new`], with rows of those lines alone that meet all conditions. The other ones are in the [`Tally`](crate::Tally)
+    /// too: they are read, parsed and counted, and no column is built of them.
+    #[must_use]
+    pub fn of_lines(
+        feed: Arc<Feed>,
+        logs: &HashMap<PathBuf, Arc<LogSettings>>,
+        schema: LineSchema,
+        text_as: TextAs,
+        conditions: &[Condition],
+    ) -> Self {
         Self {
-            recipes: recipes(logs, &schema),
+            recipes: recipes(logs, &schema, conditions),
             feed,
             chains: Mutex::default(),
             layout: Layout {

@@ -15,6 +15,7 @@
 mod batch;
 mod client;
 mod columns;
+mod condition;
 mod dictionary;
 mod gap;
 mod intake;
@@ -27,6 +28,7 @@ mod scratch;
 mod secrets;
 mod tally;
 mod texts;
+mod value_set;
 mod zone;
 
 pub use client::Trust;
@@ -34,6 +36,7 @@ pub use client::Trust;
 pub use floodmark_traffic::row::RULES_VERSION;
 
 pub use columns::{Column, ColumnType, LineSchema, Origin, Presence};
+pub use condition::Condition;
 pub use dictionary::Dictionary;
 pub use gap::{Gap, UNREAD_END};
 pub use intake::Intake;
@@ -44,6 +47,7 @@ pub use rows::{LINE_TOO_LONG, LineBatch};
 pub use scratch::{Scratch, TextAs};
 pub use secrets::{REDACTED, redact};
 pub use tally::{FormatLines, REJECT_SAMPLES_MAX, RejectSample, Rejects, Tally};
+pub use value_set::{NumberSet, TextSet, ValueSet};
 
 /// What can go wrong on the way from a block to a batch.
 #[derive(Debug, thiserror::Error)]

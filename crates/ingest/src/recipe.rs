@@ -1,6 +1,7 @@
 //! Which columns the lines of one log fill, and how.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,9 @@ use floodmark_format::{CompiledFormat, Hit};
 
 use crate::batch::{CodeBuilder, ColumnBuilder, TextBuilder, UsualBuilder, Value};
 use crate::client::Trust;
-use crate::columns::{Column, LineSchema, Origin};
+use crate::columns::{Column, ColumnType, LineSchema, Origin};
+use crate::condition::{Check, Condition, Kinds};
+use crate::rows::value_of;
 use crate::scratch::{Scratch, TextAs};
 use crate::texts::Field;
 
@@ -41,13 +44,13 @@ impl LogSettings {
         variables.map(|variable| variable.name.as_str())
     }
 
-    /// The time of the first line that a format reads, microseconds since the epoch; the last line may be cut.
-    #[must_use]
-    pub fn first_time_us(&self, head: &[u8]) -> Option<i64> {
+    /// The times of the lines that a format reads, in their order, microseconds since the epoch; the last line may be cut.
+    pub fn times_us(&self, lines: &[u8]) -> impl Iterator<Item = i64> {
         let mut hit = Hit::default();
-        head.split(|&byte| byte == b'\n').find_map(|line| {
+        let lines = lines.split(|&byte| byte == b'\n');
+        lines.filter_map(move |line| {
             let mut formats = self.formats();
-            formats.find(|format| format.parse_into(line, &mut hit).is_ok())?;
+            formats.find(|format| format.parse_values_into(line, &mut hit).is_ok())?;
             hit.time_us
         })
     }
@@ -76,6 +79,10 @@ pub(crate) struct Recipe {
     pub(crate) twins: Option<(usize, usize)>,
     /// Whether a column asks for what the row shows of its sender.
     pub(crate) needs_bot: bool,
+    /// Whether so many columns are text of lines that it is best to see at once whether a block is UTF-8, and not value by value.
+    pub(crate) is_rich_in_text: bool,
+    /// The lines that become rows.
+    pub(crate) kinds: Kinds,
 }
 
 /// How lines of one format fill the columns.
@@ -83,6 +90,10 @@ pub(crate) struct Recipe {
 pub(crate) struct Way {
     pub(crate) format: CompiledFormat,
     pub(crate) fills: Vec<Fill>,
+    /// What a request has to meet to become a row.
+    pub(crate) checks: Vec<Check>,
+    /// Whether the parts of a request are asked for.
+    pub(crate) needs_request: bool,
     /// Columns that a request row has a value of its own for, without the judged ones.
     pub(crate) filled: Vec<usize>,
     pub(crate) slots: Slots,
@@ -126,8 +137,15 @@ pub(crate) enum Absent {
     Hyphen,
 }
 
+/// Text columns from which on a block is checked as a whole.
+const RICH_IN_TEXT: usize = 3;
+
 impl Recipe {
-    pub(crate) fn new(settings: LogSettings, schema: &LineSchema) -> Self {
+    pub(crate) fn new(
+        settings: LogSettings,
+        schema: &LineSchema,
+        conditions: &[Condition],
+    ) -> Self {
         let columns = schema.columns();
         let place_of = |name: &str| columns.iter().position(|column| column.name == name);
         let twins = place_of("client")
@@ -140,7 +158,7 @@ impl Recipe {
         };
         let mut ways: Vec<Way> = settings
             .formats()
-            .map(|format| Way::new(format, columns, twins))
+            .map(|format| Way::new(format, columns, twins, conditions))
             .collect();
         let of_all = |at: usize| {
             let (first, further) = ways.split_first()?;
@@ -164,7 +182,13 @@ impl Recipe {
                 .filter(|&at| !judged_places.contains(&Some(at)))
                 .collect();
         }
+        let is_text = |at: &usize| columns[*at].column_type == ColumnType::Text;
         Self {
+            is_rich_in_text: ways.iter().any(|way| {
+                let texts = way.filled.iter().filter(|at| is_text(at)).count();
+                texts + judged.count() >= RICH_IN_TEXT
+            }),
+            kinds: Kinds::of(conditions),
             needs_bot: columns
                 .iter()
                 .any(|column| matches!(column.origin, Origin::Bot | Origin::BotRule)),
@@ -211,7 +235,12 @@ impl Recipe {
 }
 
 impl Way {
-    fn new(format: &CompiledFormat, columns: &[Column], twins: Option<(usize, usize)>) -> Self {
+    fn new(
+        format: &CompiledFormat,
+        columns: &[Column],
+        twins: Option<(usize, usize)>,
+        conditions: &[Condition],
+    ) -> Self {
         let slot_of = |name: &str| {
             let mut variables = format.variables().iter();
             variables.position(|variable| variable.name == name)
@@ -223,8 +252,15 @@ impl Way {
         if let Some((client, _)) = twins {
             fills[client] = Fill::Null;
         }
+        let checks: Vec<Check> = conditions
+            .iter()
+            .filter_map(|condition| Check::new(condition, slot_of(condition.column())))
+            .collect();
+        let asked = fills.iter().chain(checks.iter().map(|check| &check.fill));
         Self {
             format: format.clone(),
+            needs_request: asked.into_iter().any(Fill::is_of_request),
+            checks,
             fills,
             filled: Vec::new(),
             slots: Slots {
@@ -235,6 +271,28 @@ impl Way {
                 forwarded: slot_of("http_x_forwarded_for"),
             },
         }
+    }
+}
+
+/// Who a request is counted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client<'line> {
+    /// Whom a trusted proxy names.
+    Forwarded(IpAddr),
+    /// The other end of the connection, as logged.
+    Peer(&'line [u8]),
+}
+
+impl Way {
+    /// `None` where no address is logged.
+    pub(crate) fn client<'line>(&self, trust: &Trust, hit: &Hit<'line>) -> Option<Client<'line>> {
+        let peer = value_of(hit, self.slots.remote_addr)?;
+        let forwarded = match trust.is_empty() {
+            true => None,
+            false => value_of(hit, self.slots.forwarded),
+        };
+        let named = forwarded.and_then(|forwarded| trust.client(peer, forwarded));
+        Some(named.map_or(Client::Peer(peer), Client::Forwarded))
     }
 }
 
@@ -256,8 +314,16 @@ fn usual_of(fill: &Fill, format: &CompiledFormat, settings: &LogSettings) -> Opt
     })
 }
 
+impl JudgedColumns {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        let places = [self.agent, self.path, self.args];
+        places.iter().flatten().count()
+    }
+}
+
 impl Fill {
-    fn new(column: &Column, slot: Option<usize>) -> Self {
+    pub(crate) fn new(column: &Column, slot: Option<usize>) -> Self {
         match (column.origin, slot) {
             (Origin::Variable | Origin::ServerName | Origin::ServerPort, Some(slot)) => {
                 Self::Slot {
@@ -277,6 +343,18 @@ impl Fill {
             (Origin::Variable, None) => Self::Null,
             (origin, _) => Self::From(origin),
         }
+    }
+
+    /// Whether it takes the request in its parts.
+    fn is_of_request(&self) -> bool {
+        use Origin::{Args, Bot, BotRule, Method, Path, Protocol, Request};
+        let Self::From(origin) = self else {
+            return false;
+        };
+        matches!(
+            origin,
+            Method | Path | Args | Protocol | Request | Bot | BotRule
+        )
     }
 
     /// Whether a request row has the same in it as every other.
@@ -305,13 +383,13 @@ impl Fill {
 pub(crate) fn recipes(
     logs: &HashMap<PathBuf, Arc<LogSettings>>,
     schema: &LineSchema,
+    conditions: &[Condition],
 ) -> HashMap<PathBuf, Arc<Recipe>> {
     logs.iter()
         .map(|(path, settings)| {
-            (
-                path.clone(),
-                Arc::new(Recipe::new(LogSettings::clone(settings), schema)),
-            )
+            let settings = LogSettings::clone(settings);
+            let recipe = Recipe::new(settings, schema, conditions);
+            (path.clone(), Arc::new(recipe))
         })
         .collect()
 }

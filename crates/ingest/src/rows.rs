@@ -11,13 +11,15 @@ use memchr::memchr_iter;
 use crate::Error;
 use crate::batch::{Block, ColumnBuilder, TextBuilder, Value, finish};
 use crate::columns::{LineSchema, Origin};
+use crate::condition::Answer;
 use crate::nuls::{NUL_BYTES, explained};
 use crate::recipe::{Fill, LogSettings, Recipe, Way};
 use crate::relay::{Heard, Teller};
 use crate::scratch::{Judged, Scratch, TextAs};
 use crate::secrets::redact;
 use crate::tally::{FormatLines, RejectSample, Tally};
-use crate::texts::Texts;
+use crate::texts::{Texts, is_utf8};
+use crate::value_set::NumberSet;
 use crate::zone::Zones;
 use chunk::{CHUNK_LINES, Chunk, Line};
 
@@ -94,7 +96,6 @@ pub(crate) fn long_line(
     let mut rows = Rows::new(layout, recipe, place, &block, times.0, scratch);
     rows.tally.bytes = line_bytes;
     rows.tally.lines = 1;
-    let time_us = rows.time_of_reject(None);
     let (reason, message) = match block.first() {
         Some(0) => (NUL_BYTES, format!("a run of {line_bytes} NUL bytes")),
         _ => (
@@ -102,15 +103,15 @@ pub(crate) fn long_line(
             format!("a line of {line_bytes} bytes, longer than lines may be"),
         ),
     };
-    rows.reject_row(&Reject {
+    rows.reject(&Reject {
         reason,
         message,
         line: &block,
         offset: 0,
         line_bytes,
-        time_us,
+        rest: None,
     });
-    times.1.tell(rows.last_good_us.or(time_us));
+    times.1.tell(rows.last_good_us);
     rows.finish(layout, &block, scratch)
 }
 
@@ -130,7 +131,8 @@ struct Reject<'r> {
     line: &'r [u8],
     offset: usize,
     line_bytes: u64,
-    time_us: Option<i64>,
+    /// Where the lines after it begin, if they are here.
+    rest: Option<usize>,
 }
 
 /// The rows of a block as they grow.
@@ -170,7 +172,7 @@ impl<'block> Rows<'block> {
             place,
             texts: Texts {
                 base: block,
-                block_is_utf8: std::str::from_utf8(block).is_ok(),
+                block_is_utf8: recipe.is_rich_in_text && is_utf8(block),
                 escape,
                 is_foreign: false,
                 redacts: recipe.redacts(),
@@ -238,11 +240,21 @@ impl<'block> Rows<'block> {
         let at = self.chunk.lines.len();
         match read(ways, line, &mut self.chunk.hits[at]) {
             Ok(format) => {
+                let blank = std::mem::take(&mut self.blank);
+                self.count(start, format);
+                if !self.is_wanted(format) {
+                    return;
+                }
+                if ways[format].filled.is_empty() && self.recipe.judged.count() == 0 {
+                    self.rows += 1;
+                    return;
+                }
                 if format != self.chunk.format {
                     self.settle(judged);
                     self.chunk.hits.swap(0, at);
                 }
-                self.request(start, end, format);
+                self.chunk.format = format;
+                self.chunk.lines.push(Line { start, end, blank });
             }
             Err(error) => {
                 self.settle(judged);
@@ -252,8 +264,8 @@ impl<'block> Rows<'block> {
         }
     }
 
-    /// A request that is the next hit of the chunk.
-    fn request(&mut self, start: usize, end: usize, format: usize) {
+    /// Counts a request, the next hit of the chunk.
+    fn count(&mut self, start: usize, format: usize) {
         let way = &self.recipe.ways[format];
         let hit = &self.chunk.hits[self.chunk.lines.len()];
         if let Some(time_us) = hit.time_us {
@@ -271,16 +283,27 @@ impl<'block> Rows<'block> {
                 .add(one);
         }
         self.tally.requests += 1;
-        self.chunk.format = format;
-        self.chunk.lines.push(Line {
-            start,
-            end,
-            blank: std::mem::take(&mut self.blank),
-        });
+    }
+
+    /// Whether a request, the next hit of the chunk, becomes a row.
+    fn is_wanted(&mut self, format: usize) -> bool {
+        let way = &self.recipe.ways[format];
+        if !self.recipe.kinds.requests || way.checks.is_empty() {
+            return self.recipe.kinds.requests;
+        }
+        let texts = self.texts_of(way);
+        let hit = &self.chunk.hits[self.chunk.lines.len()];
+        let trust = &self.recipe.settings.trust;
+        let mut answers = way
+            .checks
+            .iter()
+            .map(|check| check.ask(way, trust, hit, &texts));
+        let unmet = answers.find(|answer| *answer != Answer::Met);
+        self.tally.out_of_range += u64::from(unmet == Some(Answer::OutOfRange));
+        unmet.is_none()
     }
 
     fn bad_line(&mut self, line: &[u8], start: usize, end: usize, error: LineError) {
-        let time_us = self.time_of_reject(Some(end));
         let nuls = explained(line);
         let reason = nuls
             .as_ref()
@@ -290,13 +313,13 @@ impl<'block> Rows<'block> {
             Some((_, message)) => message,
             None => error.render(&self.recipe.settings.format, line),
         };
-        self.reject_row(&Reject {
+        self.reject(&Reject {
             reason,
             message,
             line,
             offset: start,
             line_bytes: (end - start) as u64,
-            time_us,
+            rest: Some(end),
         });
     }
 
@@ -319,7 +342,25 @@ impl<'block> Rows<'block> {
         })
     }
 
-    fn reject_row(&mut self, reject: &Reject<'_>) {
+    /// Counts a reject, and makes a row of it if it is asked for.
+    fn reject(&mut self, reject: &Reject<'_>) {
+        let place = self.place;
+        self.tally.reject(reject.reason, || RejectSample {
+            file: place.file.clone(),
+            file_offset: place.file_offset + reject.offset as u64,
+            message: reject.message.clone(),
+        });
+        let Some(times) = &self.recipe.kinds.rejects else {
+            return;
+        };
+        let time_us = self.time_of_reject(reject.rest);
+        let is_wanted = |times: &NumberSet| time_us.is_some_and(|time| times.contains(time));
+        if times.iter().all(is_wanted) {
+            self.reject_row(reject, time_us);
+        }
+    }
+
+    fn reject_row(&mut self, reject: &Reject<'_>, time_us: Option<i64>) {
         let recipe = self.recipe;
         let (place, blank) = (self.place, &self.blank);
         let row = self.rows;
@@ -357,7 +398,7 @@ impl<'block> Rows<'block> {
                     builder.at(row, Value::Count(blank.lines));
                 }
                 (Origin::Time, ColumnBuilder::Time(builder)) => {
-                    builder.append_option(reject.time_us);
+                    builder.append_option(time_us);
                 }
                 (Origin::LineOffset, ColumnBuilder::Count(builder)) => {
                     builder.append_value(offset_of(place, reject.offset - blank.bytes));
@@ -370,11 +411,6 @@ impl<'block> Rows<'block> {
             }
         }
         self.rows += 1;
-        self.tally.reject(reject.reason, || RejectSample {
-            file: place.file.clone(),
-            file_offset: place.file_offset + reject.offset as u64,
-            message: reject.message.clone(),
-        });
     }
 }
 
@@ -382,7 +418,11 @@ impl<'block> Rows<'block> {
 fn read<'line>(ways: &[Way], line: &'line [u8], hit: &mut Hit<'line>) -> Result<usize, LineError> {
     let mut first_error = None;
     for (format, way) in ways.iter().enumerate() {
-        match way.format.parse_into(line, hit) {
+        let parsed = match way.needs_request {
+            true => way.format.parse_into(line, hit),
+            false => way.format.parse_values_into(line, hit),
+        };
+        match parsed {
             Ok(()) => return Ok(format),
             Err(error) => first_error = first_error.or(Some(error)),
         }
@@ -400,7 +440,7 @@ fn count(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-fn value_of<'line>(hit: &Hit<'line>, slot: Option<usize>) -> Option<&'line [u8]> {
+pub(crate) fn value_of<'line>(hit: &Hit<'line>, slot: Option<usize>) -> Option<&'line [u8]> {
     hit.values.get(slot?).copied().flatten()
 }
 
@@ -446,7 +486,7 @@ mod tests {
                 secrets: Secrets::Redact,
             };
             Self {
-                recipe: Recipe::new(settings, &schema),
+                recipe: Recipe::new(settings, &schema, &[]),
                 layout: Layout {
                     arrow: schema.arrow(),
                     schema,

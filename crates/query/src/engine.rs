@@ -430,14 +430,14 @@ impl Engine {
         }
     }
 
-    /// Files of the lake looked at by the queries so far; `None` over raw logs.
+    /// Files of the lake, or raw logs, that the queries so far were about; opened are those that times do not rule out.
     #[must_use]
-    pub fn files_scanned(&self) -> Option<FilesScanned> {
+    pub fn files_scanned(&self) -> FilesScanned {
         match &self.lines {
             Lines::Lake(lines, minutes) | Lines::LakeAnd(lines, minutes, _) => {
-                Some(lines.files_scanned().and(minutes.files_scanned()))
+                lines.files_scanned().and(minutes.files_scanned())
             }
-            Lines::Raw(_) => None,
+            Lines::Raw(lines) => lines.files_scanned(),
         }
     }
 

@@ -10,12 +10,18 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use floodmark_ingest::{Intake, LineBatch, LineSchema, LogSettings, Scratch, Tally, TextAs};
+use floodmark_ingest::{
+    Condition, Intake, LineBatch, LineSchema, LogSettings, NumberSet, Scratch, Tally, TextAs,
+};
 use floodmark_source::{BlockOptions, Feed, LastLine, LogFile, Reading, Snapshot, plan};
+use floodmark_store::FilesScanned;
+
+use crate::raw_condition::condition;
+use crate::raw_span::within;
 
 /// Logs to query where they lie.
 #[derive(Debug, Clone)]
@@ -47,6 +53,8 @@ pub(crate) struct RawLines {
     seen: Arc<Mutex<Seen>>,
     /// Lines read by all passes.
     lines_read: Arc<AtomicU64>,
+    /// Files of all passes, and those of them that hold lines of the times asked for.
+    files_scanned: Arc<Mutex<FilesScanned>>,
 }
 
 /// What is read at each scan.
@@ -108,7 +116,14 @@ impl RawLines {
             settings,
             seen: Arc::default(),
             lines_read: Arc::default(),
+            files_scanned: Arc::default(),
         }
+    }
+
+    /// Files of all passes until now, and how many were read or are being read.
+    pub(crate) fn files_scanned(&self) -> FilesScanned {
+        let files = self.files_scanned.lock();
+        *files.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lines read by all passes until now.
@@ -121,16 +136,23 @@ impl RawLines {
         self.bytes.readings()
     }
 
-    /// A pass over the logs, for columns of theirs.
-    pub(crate) fn pass(&self, schema: LineSchema, text_as: TextAs) -> Pass {
+    /// A pass over the logs, for columns of those rows that meet all conditions.
+    pub(crate) fn pass(
+        &self,
+        schema: LineSchema,
+        text_as: TextAs,
+        conditions: Vec<Condition>,
+    ) -> Pass {
         Pass {
             bytes: self.bytes.clone(),
             settings: self.settings.clone(),
             schema,
             text_as,
+            conditions,
             intake: OnceLock::new(),
             seen: Arc::clone(&self.seen),
             lines_read: Arc::clone(&self.lines_read),
+            files_scanned: Arc::clone(&self.files_scanned),
             so_far: Mutex::default(),
         }
     }
@@ -160,11 +182,23 @@ impl TableProvider for RawLines {
         TableType::Base
     }
 
+    /// A line that does not meet them becomes no row.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match condition(filter, &self.schema) {
+            Some(_) => TableProviderFilterPushDown::Exact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
@@ -172,7 +206,10 @@ impl TableProvider for RawLines {
             None => self.schema.clone(),
         };
         let arrow_schema = schema.arrow();
-        let pass = Arc::new(self.pass(schema, TextAs::Views));
+        let conditions = filters
+            .iter()
+            .filter_map(|filter| condition(filter, &self.schema));
+        let pass = Arc::new(self.pass(schema, TextAs::Views, conditions.collect()));
         let partitions = (0..state.config().target_partitions())
             .map(|_| {
                 let (pass, schema) = (Arc::clone(&pass), Arc::clone(&arrow_schema));
@@ -191,9 +228,11 @@ pub(crate) struct Pass {
     settings: HashMap<PathBuf, Arc<LogSettings>>,
     schema: LineSchema,
     text_as: TextAs,
+    conditions: Vec<Condition>,
     intake: OnceLock<Intake>,
     seen: Arc<Mutex<Seen>>,
     lines_read: Arc<AtomicU64>,
+    files_scanned: Arc<Mutex<FilesScanned>>,
     so_far: Mutex<SoFar>,
 }
 
@@ -213,9 +252,29 @@ impl Pass {
                 last_line: LastLine::Take,
                 ..BlockOptions::default()
             };
-            let feed = Arc::new(Feed::new(self.bytes.readings(), options));
-            Intake::new(feed, &self.settings, self.schema.clone(), self.text_as)
+            let feed = Arc::new(Feed::new(self.readings(), options));
+            let schema = self.schema.clone();
+            Intake::of_lines(feed, &self.settings, schema, self.text_as, &self.conditions)
         })
+    }
+
+    /// What is to be read for the conditions.
+    fn readings(&self) -> Vec<Reading> {
+        let all = self.bytes.readings();
+        let files = all.len();
+        let times = self.conditions.iter().filter_map(Condition::times_us);
+        let times: Vec<&NumberSet> = times.collect();
+        let readings = match self.bytes {
+            Bytes::Files(_) if !times.is_empty() => within(all, &self.settings, &times),
+            _ => all,
+        };
+        let scanned = self.files_scanned.lock();
+        let mut scanned = scanned.unwrap_or_else(PoisonError::into_inner);
+        *scanned = scanned.and(FilesScanned {
+            all: files,
+            opened: readings.len(),
+        });
+        readings
     }
 
     /// The next block; what became of its lines is in the account.

@@ -53,7 +53,7 @@ impl TableProvider for RawMinutes {
         let columns = self.lines.schema_of(MinuteCounts::LINE_COLUMNS);
         let rows = Counting {
             schema: self.schema(),
-            pass: Arc::new(self.lines.pass(columns, TextAs::Codes)),
+            pass: Arc::new(self.lines.pass(columns, TextAs::Codes, Vec::new())),
             threads: state.config().target_partitions(),
         };
         let exec = StreamingTableExec::try_new(

@@ -16,6 +16,18 @@ pub struct Sample {
     pub bytes: Vec<u8>,
     /// How they were chosen.
     pub extent: Extent,
+    /// Where the lines of each place begin in `bytes`, if there is more than one.
+    pub place_starts: Vec<usize>,
+}
+
+impl Sample {
+    /// The lines of each place.
+    pub fn places(&self) -> impl Iterator<Item = &[u8]> {
+        let later = || self.place_starts.iter().skip(1).copied();
+        let ends = later().chain([self.bytes.len()]);
+        let starts = std::iter::once(0).chain(later());
+        starts.zip(ends).map(|(start, end)| &self.bytes[start..end])
+    }
 }
 
 /// What part of a log a sample is.
@@ -65,6 +77,7 @@ pub fn sample(file: &LogFile, bytes_max: usize, places: usize) -> Result<Sample,
                     Sample {
                         bytes: damaged,
                         extent: Extent::Head,
+                        place_starts: Vec::new(),
                     }
                 }
             })
@@ -96,6 +109,7 @@ fn cut(mut bytes: Vec<u8>, bytes_max: usize) -> Sample {
         } else {
             Extent::Whole
         },
+        place_starts: Vec::new(),
     }
 }
 
@@ -106,6 +120,7 @@ fn cut_after_newline(bytes: &mut Vec<u8>) {
 /// The whole lines of windows of `window` bytes, the first at the beginning and the last at the end.
 fn at_places(file: &File, length: u64, window: usize, places: usize) -> io::Result<Sample> {
     let mut sample = Vec::new();
+    let mut place_starts = Vec::with_capacity(places);
     let mut bytes = Vec::with_capacity(window);
     let last = length.saturating_sub(window as u64);
     for place in 0..places as u64 {
@@ -124,11 +139,13 @@ fn at_places(file: &File, length: u64, window: usize, places: usize) -> io::Resu
             0 => 0,
             _ => memchr(b'\n', &bytes).map_or(bytes.len(), |newline| newline + 1),
         };
+        place_starts.push(sample.len());
         sample.extend_from_slice(&bytes[first_line..]);
     }
     Ok(Sample {
         bytes: sample,
         extent: Extent::Places(places),
+        place_starts,
     })
 }
 
@@ -197,11 +214,15 @@ mod tests {
         assert_eq!(sample.extent, Extent::Places(4));
         // A window of two lines begins inside a line, but for the first and the last.
         assert_eq!(
-            String::from_utf8(sample.bytes).unwrap(),
+            String::from_utf8_lossy(&sample.bytes),
             "0000000\n0000001\n0000333\n0000666\n0000999\n"
         );
-        let lines = of_lines(10, false, 79, 8).bytes;
-        assert_eq!(lines, b"0000000\n0000009\n");
+        let places: Vec<usize> = sample.places().map(<[u8]>::len).collect();
+        assert_eq!(places, [16, 8, 8, 8]);
+        let sample = of_lines(10, false, 79, 8);
+        assert_eq!(sample.bytes, b"0000000\n0000009\n");
+        let places: Vec<usize> = sample.places().map(<[u8]>::len).collect();
+        assert_eq!(places, [8, 0, 0, 0, 0, 0, 0, 8]);
     }
 
     #[test]
@@ -209,6 +230,7 @@ mod tests {
         let sample = of_lines(1_000, true, 24, 4);
         assert_eq!(sample.extent, Extent::Head);
         assert_eq!(sample.bytes, b"0000000\n0000001\n0000002\n");
+        assert_eq!(sample.places().collect::<Vec<_>>(), [&sample.bytes[..]]);
         assert_eq!(of_lines(3, true, 24, 4).extent, Extent::Whole);
     }
 

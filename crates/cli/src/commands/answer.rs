@@ -135,8 +135,8 @@ impl Asked {
     ) -> Outcome {
         let took = took.map(|took| format!("; {:.3} s", took.as_secs_f64()));
         let took = took.unwrap_or_default();
+        let files = self.engine.files_scanned();
         let Some(logs) = &self.logs else {
-            let files = self.engine.files_scanned().unwrap_or_default();
             plan.voice.notice(&format!(
                 "{}; {} of {} of the lake opened, {} bytes read{took}",
                 counted(rows, "row"),
@@ -147,8 +147,16 @@ impl Asked {
             self.say_beyond(plan);
             return Outcome::Done;
         };
-        plan.voice
-            .notice(&format!("{}{took}", counted(rows, "row")));
+        let skipped = match files.all - files.opened {
+            skipped if skipped == 0 || self.temporary.is_some() => String::new(),
+            skipped => format!(
+                "; {} of {} left unread, which hold other times",
+                number(skipped as u64),
+                counted(files.all as u64, "log")
+            ),
+        };
+        let rows = counted(rows, "row");
+        plan.voice.notice(&format!("{rows}{skipped}{took}"));
         let Some((tally, failures)) = self.account() else {
             plan.voice.notice(
                 "the logs were not read to their end, so their lines are not accounted for",

@@ -1,7 +1,5 @@
 //! Parsed lines into columns, a hundred at a time.
 
-use std::net::IpAddr;
-
 use floodmark_format::{Hit, Variable, integer, port, status};
 use floodmark_traffic::row::row_bot;
 
@@ -9,7 +7,7 @@ use super::{Blank, Place, Rows, count, offset_of, put_setting, value_of};
 use crate::batch::{ColumnBuilder, TextBuilder, Value};
 use crate::client::Trust;
 use crate::columns::Origin;
-use crate::recipe::{Absent, Fill, LogSettings, Way};
+use crate::recipe::{Absent, Client, Fill, LogSettings, Way};
 use crate::scratch::{Judgeable, Judged};
 use crate::texts::{Field, Texts};
 
@@ -86,13 +84,21 @@ impl<'block> Rows<'block> {
                 (Fill::From(Origin::Client), ColumnBuilder::Text(builder)) => {
                     put_clients(builder, &self.recipe.settings.trust, way, hits, &texts);
                 }
-                (Fill::From(origin), ColumnBuilder::Text(builder)) => {
+                (
+                    Fill::From(origin @ (Origin::Bot | Origin::BotRule)),
+                    ColumnBuilder::Text(builder),
+                ) => {
                     for (bot, rule) in &bots {
                         match origin {
                             Origin::Bot => builder.one_of_few(bot),
-                            Origin::BotRule if !rule.is_empty() => builder.one_of_few(rule),
-                            _ => put_setting(builder, *origin, way, &self.recipe.settings),
+                            _ if rule.is_empty() => builder.null(),
+                            _ => builder.one_of_few(rule),
                         }
+                    }
+                }
+                (Fill::From(origin), ColumnBuilder::Text(builder)) => {
+                    for _ in hits {
+                        put_setting(builder, *origin, way, &self.recipe.settings);
                     }
                 }
                 (Fill::From(origin), builder) => {
@@ -114,7 +120,7 @@ impl<'block> Rows<'block> {
         self.chunk = chunk;
     }
 
-    fn texts_of(&self, way: &Way) -> Texts<'block> {
+    pub(super) fn texts_of(&self, way: &Way) -> Texts<'block> {
         let escape = way.format.escape();
         Texts {
             escape,
@@ -132,13 +138,16 @@ impl<'block> Rows<'block> {
         judged: &mut Judged,
     ) -> Vec<(&'static str, &'static str)> {
         let (columns, slots) = (&self.recipe.judged, &way.slots);
+        if !self.recipe.needs_bot && columns.count() == 0 {
+            return Vec::new();
+        }
         let agent = |hit: &Hit<'block>| value_of(hit, slots.agent);
         let agents = self.judgeable(columns.agent, hits, agent, texts, Field::Plain);
         let secret = Field::MayHoldSecret;
         let paths = self.judgeable(columns.path, hits, |hit| hit.request.path, texts, secret);
         let args = self.judgeable(columns.args, hits, |hit| hit.request.args, texts, secret);
         if !self.recipe.needs_bot {
-            return vec![("none", ""); hits.len()];
+            return Vec::new();
         }
         let fields = agents.into_iter().zip(paths).zip(args);
         let bots = hits.iter().zip(fields).map(|(hit, ((agent, path), args))| {
@@ -242,17 +251,12 @@ fn put_clients(
         return;
     }
     for hit in hits {
-        let remote_addr = value_of(hit, way.slots.remote_addr);
-        let forwarded = value_of(hit, way.slots.forwarded);
-        let client = remote_addr
-            .zip(forwarded)
-            .and_then(|(raw, forwarded)| trust.client(raw, forwarded));
-        match (client, remote_addr) {
-            (Some(client), _) => builder.owned(&IpAddr::to_string(&client)),
-            (None, Some(raw)) => {
+        match way.client(trust, hit) {
+            Some(Client::Forwarded(address)) => builder.owned(&address.to_string()),
+            Some(Client::Peer(raw)) => {
                 builder.one_logged(raw, texts, Field::Plain);
             }
-            (None, None) => builder.null(),
+            None => builder.null(),
         }
     }
 }

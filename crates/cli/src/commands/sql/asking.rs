@@ -196,10 +196,10 @@ fn spinner() -> ProgressBar {
 
 fn tell(spinner: &ProgressBar, engine: &Engine) {
     let lines = engine.lines_read();
-    let files = engine.files_scanned().filter(|files| files.all > 0);
+    let files = engine.files_scanned();
     let mut told = Vec::new();
     told.extend((lines > 0).then(|| format!("{} read", counted(lines, "line"))));
-    told.extend(files.map(|files| {
+    told.extend((files.all > 0).then(|| {
         format!(
             "{} of {} opened",
             number(files.opened as u64),

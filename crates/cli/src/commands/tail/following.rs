@@ -161,7 +161,7 @@ fn first_time_us(logs: &Logs, lost: &Lost) -> Option<i64> {
     let mut files = logs.files.iter();
     let (file, settings) = files.find(|(file, _)| file.path == *successor)?;
     let head = sample(file, HEAD_BYTES, 1).ok()?;
-    settings.first_time_us(&head.bytes)
+    settings.times_us(&head.bytes).next()
 }
 
 /// Whether something was so long ago, or never.
