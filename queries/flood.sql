@@ -36,18 +36,22 @@ parts AS (
     UNION ALL
     SELECT 'shape' AS by, shape AS what, asked.* FROM asked
 ),
--- Who took part in a busy minute, and what else each of them asked for in it.
+-- What each client asked for in a minute: pages, and what belongs to them.
+clients AS (
+    SELECT client, minute, count(*) AS requests, count(*) FILTER (WHERE asset) AS assets FROM asked GROUP BY 1, 2
+),
+-- Who took part in a busy minute, and what else they asked for in it.
 senders AS (
-    SELECT DISTINCT b.by, b.what, b.minute, p.client
+    SELECT p.by, p.what, p.minute, p.client, max(c.requests) AS requests, max(c.assets) AS assets
     FROM busy b
     JOIN parts p ON p.by = b.by AND p.what = b.what AND p.minute = b.minute
+    JOIN clients c ON c.client = p.client AND c.minute = p.minute
     WHERE NOT p.asset OR p.by = 'prefix'
+    GROUP BY 1, 2, 3, 4
 ),
 all_of_senders AS (
-    SELECT s.by, s.what, s.minute, count(DISTINCT a.client) AS clients,
-           count(*) AS all_requests, count(*) FILTER (WHERE a.asset) AS all_assets
-    FROM senders s
-    JOIN asked a ON a.minute = s.minute AND a.client = s.client
+    SELECT by, what, minute, count(*) AS clients, sum(requests) AS all_requests, sum(assets) AS all_assets
+    FROM senders
     GROUP BY 1, 2, 3
 ),
 flooded AS (

@@ -262,6 +262,7 @@ mod tests {
         "first_value",
         "last_value",
         "max",
+        "median",
         "min",
         "percentile_cont",
     ];

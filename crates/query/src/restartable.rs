@@ -116,6 +116,7 @@ impl ExecutionPlan for RestartableExec {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::RecordBatch;
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::execution::session_state::SessionStateBuilder;
@@ -134,14 +135,11 @@ mod tests {
             .with_physical_optimizer_rule(Arc::new(Restartable))
             .build();
         // The left side is divided between threads, and its rows are twice what there is memory for.
-        let statement = "SELECT count(*) AS n FROM (SELECT value AS a, value + 1 AS b, value + 2 AS c, value + 3 AS d, value + 4 AS e \
+        let statement = "SELECT l.a, r.value FROM (SELECT value AS a, value + 1 AS b, value + 2 AS c, value + 3 AS d, value + 4 AS e \
                          FROM generate_series(1, 300000) WHERE value % 7 <> 5) l \
                          JOIN generate_series(1, 20) r ON l.a + l.b + l.c + l.d + l.e < r.value";
         let answer = SessionContext::new_with_state(state).sql(statement).await;
         let rows = answer.unwrap().collect().await.unwrap();
-        let counted = arrow::util::pretty::pretty_format_batches(&rows)
-            .unwrap()
-            .to_string();
-        assert!(counted.contains("| 5 "), "{counted}");
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
     }
 }

@@ -188,7 +188,7 @@ impl Report {
     }
 
     fn panel(&self, panel: &Panel, out: &mut String) {
-        out.push_str(&format!("**{}**", cell(&panel.title)));
+        out.push_str(&strong(&panel.title));
         match &panel.none {
             Some(none) => out.push_str(&format!(": {}\n\n", cell(none))),
             None => out.push_str(&format!("\n\n{}", self.panel_table(panel))),
@@ -262,6 +262,14 @@ fn more(rows: usize, shown: usize, noun: &str) -> String {
 
 fn optional(text: Option<&str>) -> String {
     text.map_or_else(|| "∅".to_owned(), cell)
+}
+
+/// Text in bold, which Markdown has only between marks that touch it: `** **` is a line across the page.
+fn strong(text: &str) -> String {
+    match cell(text).trim() {
+        "" => "**&nbsp;**".to_owned(),
+        text => format!("**{text}**"),
+    }
 }
 
 /// Text as a cell of a Markdown table: nothing in it is markup, a link, a mention or an end of the cell.
