@@ -55,7 +55,7 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
         let points = &points[rows];
         // Only a series with errors enough can have a spike.
         let bad: u64 = points.iter().map(|point| u64::from(point.bad)).sum();
-        let spikes = match bad >= u64::from(options.k_min) {
+        let spikes = match bad >= options.k_min {
             true => spikes(points, &options),
             false => Vec::new(),
         };
