@@ -139,7 +139,6 @@ impl Plan {
             memory_bytes: self.memory_bytes,
             timeout: timeout_s.map(Duration::from_secs),
             facts: Arc::new(facts::read(self).facts),
-            ..EngineOptions::default()
         }
     }
 }
