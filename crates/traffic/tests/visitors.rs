@@ -89,10 +89,14 @@ fn crowd_of<'a>(parts: impl Iterator<Item = (&'a Known, VisitMinute)>) -> (u32, 
     };
     (
         busiest.unwrap_or(0),
-        u32::try_from(clients.len()).unwrap(),
+        size(clients.len()),
         sum(|minute| minute.pages),
         sum(|minute| minute.requests),
     )
+}
+
+fn size(length: usize) -> u32 {
+    u32::try_from(length).expect("a test asks for little")
 }
 
 fn hour(minute: &VisitMinute) -> i64 {
@@ -100,14 +104,15 @@ fn hour(minute: &VisitMinute) -> i64 {
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
-    f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(whole).unwrap())
+    let small = |count| f64::from(u32::try_from(count).expect("a test asks for little"));
+    small(part) / small(whole)
 }
 
 fn around_plainly(all: &[Known], one: &Known, session: &[VisitMinute]) -> Surroundings {
     let agents_in = |is_meant: &dyn Fn(&VisitMinute) -> bool| {
         let of_client = all.iter().filter(|known| known.client == one.client);
         let there = of_client.filter(|known| known.minutes().iter().any(is_meant));
-        u32::try_from(there.count()).unwrap()
+        size(there.count())
     };
     let mut found = Surroundings {
         agents: agents_in(&|_| true).min(AGENTS_MAX),
@@ -118,7 +123,8 @@ fn around_plainly(all: &[Known], one: &Known, session: &[VisitMinute]) -> Surrou
         .flat_map(Known::minutes)
         .map(|minute| hour(&minute))
         .collect();
-    let length = hours.iter().max().unwrap() - hours.iter().min().unwrap() + 1;
+    let ends = hours.iter().min().zip(hours.iter().max());
+    let length = ends.map_or(0, |(first, last)| last - first + 1);
     for minute in session {
         let now = hour(minute);
         if agents_in(&|_| true) > AGENTS_MAX {
