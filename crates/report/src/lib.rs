@@ -16,6 +16,7 @@
 //! Absent on purpose: where the output goes, the clock, the local time zone and the terminal are the caller's business.
 
 mod answer;
+mod calendar;
 mod cell;
 mod charts;
 mod drawing;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use floodmark_query::ChartKind;
 
-use crate::charts::{self, Calendar, Chart, Gauge, Heat, across, incident_id};
+use crate::calendar::{self, Calendar, Gauge};
+use crate::charts::{self, Chart, Heat, across, incident_id};
 use crate::model::{HUMAN, Incident, Report, Week, length};
 use crate::panel::{Panel, Unit, Value};
 use crate::terminal::longest;
@@ -168,7 +169,7 @@ impl Page {
             tone: verdict.name().to_lowercase(),
             summary: report.summary(),
             cards: cards.map(|week| card(week, report)).collect(),
-            calendar: charts::calendar(report),
+            calendar: calendar::calendar(report),
             weeks: weeks(report),
             incidents_left: stories(incidents.len(), report.incidents.len(), "shorter one"),
             incidents,
@@ -247,7 +248,7 @@ fn card(week: &Week, report: &Report) -> Card {
         symbol: week.verdict.symbol(),
         tone: week.verdict.name().to_lowercase(),
         uptime: week.uptime.map_or_else(|| "–".to_owned(), percent_down),
-        gauge: charts::gauge(week, report.target),
+        gauge: calendar::gauge(week, report.target),
         facts,
     }
 }
