@@ -32,6 +32,23 @@ DUCKDB = {
     "hour": "epoch(date_trunc('hour', time))",
     "p95": "approx_quantile(body_bytes_sent, 0.95)",
 }
+CLICKHOUSE = {
+    "minute": "toUnixTimestamp(toStartOfMinute(time))",
+    "hour": "toUnixTimestamp(toStartOfHour(time))",
+    "p95": "quantile(0.95)(body_bytes_sent)",
+}
+
+
+def clickhouse(files, index):
+    import chdb
+
+    # A list in braces may name folders or files, and no path of both.
+    lake, days, names = (sorted(set(parts)) for parts in zip(*(path.rsplit("/", 2) for path in files)))
+    place = f"{lake[0]}/{{{','.join(days)}}}/{{{','.join(names)}}}"
+    requests = f"WITH requests AS (SELECT * FROM file('{place}', Parquet) WHERE kind = 'request') "
+    statement = NOTHING if index is None else requests + SQL[index].format(**CLICKHOUSE)
+    answer = chdb.query(statement + " SETTINGS max_threads = 2, session_timezone = 'UTC'", "CSV")
+    return [[line] for line in str(answer).splitlines()]
 
 
 def duckdb(files, index):
@@ -73,5 +90,5 @@ if __name__ == "__main__":
 
     engine, index, *files = sys.argv[1:]
     index = None if index == "-" else int(index)
-    for row in {"duckdb": duckdb, "polars": polars}[engine](files, index):
+    for row in {"clickhouse": clickhouse, "duckdb": duckdb, "polars": polars}[engine](files, index):
         print(*(value.isoformat() if hasattr(value, "isoformat") else value for value in row), sep=",")
