@@ -29,6 +29,7 @@ mod minute_state;
 mod minute_tally;
 mod outcome;
 mod path;
+mod percentile_cont;
 mod robust_z;
 mod scalar;
 mod scan_rule;
@@ -83,6 +84,7 @@ pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
         histogram::histogram_merge(),
         hll::hll_merge(),
         minute_tally::minute_tally(),
+        percentile_cont::percentile_cont(),
         visit::visit(),
     ] {
         context.register_udaf(function);
