@@ -180,7 +180,7 @@ impl TextBuilder {
         }
     }
 
-    /// Values of the block, one a row, with `absent` or NULL for those that are missing. Gives their codes where they
+    /// Values of the block, one a row, with `absent` or NULL for those that are missing. Gives `take` their codes, where they
     /// have one.
     pub(crate) fn logged(
         &mut self,
@@ -188,24 +188,26 @@ impl TextBuilder {
         absent: Option<&'static str>,
         texts: &Texts<'_>,
         field: Field,
-    ) -> Vec<Option<Logged>> {
+        mut take: impl FnMut(Option<Logged>),
+    ) {
         match self {
             Self::Codes(builder) if !texts.is_foreign => {
-                builder.logged(values, absent, |raw| texts.converted(raw, field))
+                builder.logged(values, absent, |raw| texts.converted(raw, field), take);
             }
             _ => {
-                let put = |raw: &Option<&[u8]>| match (raw, absent) {
-                    (Some(raw), _) => self.one_logged(raw, texts, field),
-                    (None, Some(absent)) => {
-                        self.one_of_few(absent);
-                        None
-                    }
-                    (None, None) => {
-                        self.null();
-                        None
-                    }
-                };
-                values.iter().map(put).collect()
+                for raw in values {
+                    take(match (raw, absent) {
+                        (Some(raw), _) => self.one_logged(raw, texts, field),
+                        (None, Some(absent)) => {
+                            self.one_of_few(absent);
+                            None
+                        }
+                        (None, None) => {
+                            self.null();
+                            None
+                        }
+                    });
+                }
             }
         }
     }
@@ -311,33 +313,42 @@ impl CodeBuilder {
         values: &[Option<&[u8]>],
         absent: Option<&'static str>,
         text_of: impl Fn(&[u8]) -> Option<String>,
-    ) -> Vec<Option<Logged>> {
-        let mut present = Vec::with_capacity(values.len());
-        present.extend(values.iter().flatten());
-        let mut codes = self.dictionary.codes(&present, text_of).into_iter();
-        let put = |raw: &Option<&[u8]>| {
-            let logged = raw.and_then(|_| codes.next());
-            match (logged, absent) {
-                (Some(logged), _) => self.push(logged.code),
-                (None, Some(absent)) => self.one_of_few(absent),
-                (None, None) => self.null(),
+        mut take: impl FnMut(Option<Logged>),
+    ) {
+        let are_all_there = values.iter().all(Option::is_some);
+        let absent = absent.filter(|_| !are_all_there);
+        let absent = absent.map(|value| self.few_code(value));
+        let Self {
+            dictionary, codes, ..
+        } = self;
+        dictionary.codes(values, text_of, |logged| {
+            codes.push(logged.map_or(absent.unwrap_or(0), |logged| logged.code));
+            take(logged);
+        });
+        match are_all_there || absent.is_some() {
+            true => self.nulls.append_n_non_nulls(values.len()),
+            false => {
+                let are_there = values.iter().map(Option::is_some);
+                are_there.for_each(|is_there| self.nulls.append(is_there));
             }
-            logged
-        };
-        values.iter().map(put).collect()
+        }
     }
 
     fn one_of_few(&mut self, value: &'static str) {
+        let code = self.few_code(value);
+        self.push(code);
+    }
+
+    fn few_code(&mut self, value: &'static str) -> u32 {
         let known = self.few.iter().find(|(few, _)| std::ptr::eq(*few, value));
-        let code = match known {
+        match known {
             Some(&(_, code)) => code,
             None => {
                 let code = self.dictionary.add(value);
                 self.few.push((value, code));
                 code
             }
-        };
-        self.push(code);
+        }
     }
 
     fn finish(mut self) -> (UInt32Array, Dictionary) {

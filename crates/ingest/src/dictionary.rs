@@ -75,6 +75,9 @@ impl Entry {
     }
 }
 
+/// Values whose hashes wait for their turn.
+const HASHED_AT_ONCE: usize = 32;
+
 /// Values after which a column shows whether they repeat: addresses look new for the first tens of thousands.
 const ASKED_TO_TELL: usize = 262_144;
 
@@ -114,33 +117,42 @@ impl Dictionary {
         self.code_by(hash, logged, &text_of)
     }
 
-    /// The codes of what was logged, as [`Dictionary::code`] gives each. All are hashed first: while one is waited for,
-    /// the next ones can be looked up.
+    /// The codes of what was logged, as [`Dictionary::code`] gives each, in order to `take`. Some are hashed at once: while one is
+    /// waited for, the next ones can be looked up.
     pub(crate) fn codes(
         &mut self,
-        logged: &[&[u8]],
+        logged: &[Option<&[u8]>],
         text_of: impl Fn(&[u8]) -> Option<String>,
-    ) -> Vec<Logged> {
-        self.asked += logged.len();
-        // Methods and protocols seldom change from line to line.
-        let repeats = |at: usize| at > 0 && logged[at] == logged[at - 1];
-        let mut hashes = Vec::with_capacity(logged.len());
-        for (at, logged) in logged.iter().enumerate() {
-            hashes.push(if repeats(at) {
-                hashes[at - 1]
-            } else {
-                hash_of(&self.hasher, logged)
-            });
+        mut take: impl FnMut(Option<Logged>),
+    ) {
+        let mut before: Option<(&[u8], Logged)> = None;
+        for logged in logged.chunks(HASHED_AT_ONCE) {
+            let mut hashes = [0; HASHED_AT_ONCE];
+            // Methods and protocols seldom change from line to line.
+            let mut repeats = [false; HASHED_AT_ONCE];
+            let mut last = before.map(|(value, _)| value);
+            for (at, value) in logged.iter().enumerate() {
+                let Some(value) = *value else { continue };
+                repeats[at] = last == Some(value);
+                if !repeats[at] {
+                    hashes[at] = hash_of(&self.hasher, value);
+                }
+                last = Some(value);
+            }
+            for (at, value) in logged.iter().enumerate() {
+                let Some(value) = *value else {
+                    take(None);
+                    continue;
+                };
+                self.asked += 1;
+                let code = match before {
+                    Some((_, code)) if repeats[at] => code,
+                    _ => self.code_by(hashes[at], value, &text_of),
+                };
+                before = Some((value, code));
+                take(Some(code));
+            }
         }
-        let mut codes: Vec<Logged> = Vec::with_capacity(logged.len());
-        for (at, (logged, hash)) in logged.iter().zip(hashes).enumerate() {
-            codes.push(if repeats(at) {
-                codes[at - 1]
-            } else {
-                self.code_by(hash, logged, &text_of)
-            });
-        }
-        codes
     }
 
     fn code_by(
@@ -285,7 +297,7 @@ mod tests {
 
     #[test]
     fn many_values_have_the_codes_that_each_would_have() {
-        let logged: Vec<&[u8]> = vec![
+        let some: [&[u8]; 8] = [
             b"a",
             b"a",
             b"b",
@@ -295,14 +307,19 @@ mod tests {
             b"a long one, longer than a head",
             b"b",
         ];
+        // Across the values that are hashed at once, too.
+        let logged = some.iter().cycle().take(2 * HASHED_AT_ONCE + 3);
+        let logged: Vec<Option<&[u8]>> = logged.flat_map(|value| [Some(*value), None]).collect();
         let (mut one_by_one, mut at_once) = (Dictionary::default(), Dictionary::default());
         let text_of = |raw: &[u8]| (raw == b"b").then(|| "converted".to_owned());
         for _ in 0..2 {
-            let codes: Vec<Logged> = logged
-                .iter()
-                .map(|raw| one_by_one.code(raw, text_of))
+            let codes = logged.iter();
+            let codes: Vec<Option<Logged>> = codes
+                .map(|raw| Some(one_by_one.code((*raw)?, text_of)))
                 .collect();
-            assert_eq!(at_once.codes(&logged, text_of), codes);
+            let mut taken = Vec::new();
+            at_once.codes(&logged, text_of, |code| taken.push(code));
+            assert_eq!(taken, codes);
         }
         assert_eq!(at_once.len(), one_by_one.len());
     }

@@ -60,26 +60,19 @@ impl<'block> Rows<'block> {
                 ) => {
                     let values = values(hits, |hit| value_of(hit, Some(*slot)));
                     let absent = (*absent == Absent::Hyphen).then_some("-");
-                    builder.logged(&values, absent, &texts, *field);
+                    builder.logged(&values, absent, &texts, *field, |_| {});
                 }
                 (Fill::Slot { slot, .. }, builder) => {
-                    for hit in hits {
-                        match value_of(hit, Some(*slot)) {
-                            Some(raw) => {
-                                let fits = put_number(builder, &variables[*slot], raw);
-                                self.tally.out_of_range += u64::from(!fits);
-                            }
-                            None => builder.null(),
-                        }
-                    }
+                    let values = hits.iter().map(|hit| value_of(hit, Some(*slot)));
+                    self.tally.out_of_range += put_numbers(builder, &variables[*slot], values);
                 }
                 (Fill::From(Origin::Method), ColumnBuilder::Text(builder)) => {
                     let values = values(hits, |hit| hit.request.method);
-                    builder.logged(&values, None, &texts, Field::Plain);
+                    builder.logged(&values, None, &texts, Field::Plain, |_| {});
                 }
                 (Fill::From(Origin::Protocol), ColumnBuilder::Text(builder)) => {
                     let values = values(hits, |hit| hit.request.protocol);
-                    builder.logged(&values, None, &texts, Field::Plain);
+                    builder.logged(&values, None, &texts, Field::Plain, |_| {});
                 }
                 (Fill::From(Origin::Client), ColumnBuilder::Text(builder)) => {
                     put_clients(builder, &self.recipe.settings.trust, way, hits, &texts);
@@ -107,10 +100,7 @@ impl<'block> Rows<'block> {
                         settings: &self.recipe.settings,
                         texts: &texts,
                     };
-                    let rows = self.rows..;
-                    for ((line, hit), row) in chunk.lines.iter().zip(hits).zip(rows) {
-                        place.put(builder, *origin, row, line, hit);
-                    }
+                    place.put(builder, *origin, self.rows, &chunk.lines, hits);
                 }
                 (Fill::Null, builder) => hits.iter().for_each(|_| builder.null()),
             }
@@ -170,19 +160,23 @@ impl<'block> Rows<'block> {
         field: Field,
     ) -> Vec<Option<Judgeable<'block>>> {
         let values = values(hits, value);
-        let codes = match column.map(|at| &mut self.builders[at]) {
-            Some(ColumnBuilder::Text(builder)) => builder.logged(&values, None, texts, field),
-            _ => vec![None; values.len()],
-        };
-        let judgeable = |(logged, code)| {
-            let logged: Option<&'block [u8]> = logged;
-            Some(Judgeable {
-                logged: logged?,
+        let mut judgeable = Vec::with_capacity(values.len());
+        let mut rest = values.iter();
+        let mut take = |code| {
+            let logged = rest.next().copied().flatten();
+            judgeable.push(logged.map(|logged| Judgeable {
+                logged,
                 escape: texts.escape,
                 code,
-            })
+            }));
         };
-        values.into_iter().zip(codes).map(judgeable).collect()
+        match column.map(|at| &mut self.builders[at]) {
+            Some(ColumnBuilder::Text(builder)) => {
+                builder.logged(&values, None, texts, field, take);
+            }
+            _ => values.iter().for_each(|_| take(None)),
+        }
+        judgeable
     }
 }
 
@@ -194,38 +188,51 @@ struct RowPlace<'r, 'block> {
 }
 
 impl RowPlace<'_, '_> {
+    /// Fills a column of the rows from `first_row` on.
     fn put(
         &self,
         builder: &mut ColumnBuilder,
         origin: Origin,
-        row: usize,
-        line: &Line,
-        hit: &Hit<'_>,
+        first_row: usize,
+        lines: &[Line],
+        hits: &[Hit<'_>],
     ) {
-        let Line { start, end, blank } = line;
         match (origin, builder) {
             (Origin::ServerPort, ColumnBuilder::Small(builder)) => {
-                builder.append_value(self.settings.server_port);
+                for _ in lines {
+                    builder.append_value(self.settings.server_port);
+                }
             }
             (Origin::Request, ColumnBuilder::Usual(builder)) => {
-                if let Some(raw) = hit.request.whole {
-                    let text = self.texts.text(raw, Field::MayHoldSecret);
-                    builder.at(row, Value::Text(text.into()));
+                for (row, hit) in (first_row..).zip(hits) {
+                    if let Some(raw) = hit.request.whole {
+                        let text = self.texts.text(raw, Field::MayHoldSecret);
+                        builder.at(row, Value::Text(text.into()));
+                    }
                 }
             }
             (Origin::BlankBefore, ColumnBuilder::Usual(builder)) => {
-                if blank.lines > 0 {
-                    builder.at(row, Value::Count(blank.lines));
+                for (row, line) in (first_row..).zip(lines) {
+                    if line.blank.lines > 0 {
+                        builder.at(row, Value::Count(line.blank.lines));
+                    }
                 }
             }
-            (Origin::Time, ColumnBuilder::Time(builder)) => builder.append_option(hit.time_us),
+            (Origin::Time, ColumnBuilder::Time(builder)) => {
+                builder.extend(hits.iter().map(|hit| hit.time_us));
+            }
             (Origin::LineOffset, ColumnBuilder::Count(builder)) => {
-                builder.append_value(offset_of(self.place, start - blank.bytes));
+                for line in lines {
+                    let start = line.start - line.blank.bytes;
+                    builder.append_value(offset_of(self.place, start));
+                }
             }
             (Origin::LineBytes, ColumnBuilder::Count(builder)) => {
-                builder.append_value(count(end - start + blank.bytes));
+                for line in lines {
+                    builder.append_value(count(line.end - line.start + line.blank.bytes));
+                }
             }
-            (_, builder) => builder.null(),
+            (_, builder) => lines.iter().for_each(|_| builder.null()),
         }
     }
 }
@@ -247,7 +254,7 @@ fn put_clients(
 ) {
     if trust.is_empty() {
         let values = values(hits, |hit| value_of(hit, way.slots.remote_addr));
-        builder.logged(&values, None, texts, Field::Plain);
+        builder.logged(&values, None, texts, Field::Plain, |_| {});
         return;
     }
     for hit in hits {
@@ -261,32 +268,52 @@ fn put_clients(
     }
 }
 
-/// Whether the value fits its column; one that does not is NULL.
-fn put_number(builder: &mut ColumnBuilder, variable: &Variable, raw: &[u8]) -> bool {
+/// Fills a column of numbers; a value that does not fit is NULL, and counted.
+fn put_numbers<'line>(
+    builder: &mut ColumnBuilder,
+    variable: &Variable,
+    values: impl Iterator<Item = Option<&'line [u8]>>,
+) -> u64 {
     match builder {
         ColumnBuilder::Status(builder) => {
-            let value = status(raw);
-            builder.append_option(value);
-            value.is_some()
+            put_read(values, status, |value| builder.append_option(value))
         }
         ColumnBuilder::Small(builder) => {
-            let value = port(raw);
-            builder.append_option(value);
-            value.is_some()
+            put_read(values, port, |value| builder.append_option(value))
         }
         ColumnBuilder::Count(builder) => {
-            let value = integer(raw);
-            builder.append_option(value);
-            value.is_some()
+            put_read(values, integer, |value| builder.append_option(value))
         }
         ColumnBuilder::Seconds(builder) => {
-            let value = variable.read_seconds(raw);
-            builder.append_option(value);
-            value.is_some() || raw.is_empty() || raw.iter().all(|b| b" ,:-".contains(b))
+            // Where no upstream was asked there is no time, and nothing wrong.
+            let is_blank = |raw: &[u8]| raw.iter().all(|byte| b" ,:-".contains(byte));
+            let read = |raw: &[u8]| match variable.read_seconds(raw) {
+                None if is_blank(raw) => Some(None),
+                seconds => seconds.map(Some),
+            };
+            put_read(values, read, |value| builder.append_option(value.flatten()))
         }
         builder => {
-            builder.null();
-            false
+            let put = |value: Option<&[u8]>| {
+                builder.null();
+                u64::from(value.is_some())
+            };
+            values.map(put).sum()
         }
     }
+}
+
+/// Appends what is read of each value; gives how many could not be read.
+fn put_read<'line, T>(
+    values: impl Iterator<Item = Option<&'line [u8]>>,
+    read: impl Fn(&[u8]) -> Option<T>,
+    mut append: impl FnMut(Option<T>),
+) -> u64 {
+    let put = |raw: Option<&[u8]>| {
+        let value = raw.and_then(&read);
+        let is_unread = raw.is_some() && value.is_none();
+        append(value);
+        u64::from(is_unread)
+    };
+    values.map(put).sum()
 }
