@@ -127,16 +127,16 @@ mod tests {
         let config = SessionConfig::new().with_target_partitions(2);
         let context = SessionContext::new_with_config(config);
         context.register_udaf(percentile_cont());
-        // After 100,000 rows of nearly as many groups they are handed on as they are.
-        let statement = "SELECT count(*) FILTER (WHERE middle = value AND none IS NULL) \
-             FROM (SELECT value, \
-                          percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS middle, \
-                          percentile_cont(0.5) WITHIN GROUP (ORDER BY value) FILTER (WHERE value < 0) AS none \
-                   FROM generate_series(1, 300000) \
-                   GROUP BY value)";
+        // Keys in no order, which are handed on as they are after 100,000 rows of nearly as many.
+        let statement = "SELECT count(*) FILTER (WHERE middle = key AND none IS NULL) \
+             FROM (SELECT key, \
+                          percentile_cont(0.5) WITHIN GROUP (ORDER BY key) AS middle, \
+                          percentile_cont(0.5) WITHIN GROUP (ORDER BY key) FILTER (WHERE key < 0) AS none \
+                   FROM (SELECT value * 7919 % 1000003 AS key FROM generate_series(1, 1000000)) \
+                   GROUP BY key)";
         let answer = context.sql(statement).await.unwrap();
         let rows = answer.collect().await.unwrap();
         let right = rows[0].column(0).as_primitive::<Int64Type>().value(0);
-        assert_eq!(right, 300_000);
+        assert_eq!(right, 1_000_000);
     }
 }
