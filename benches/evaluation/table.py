@@ -20,18 +20,19 @@ def show(found, names):
 
 def each_world(worlds):
     print("| world | seeds | verdicts right / wrong / undetermined | uptime off, min a week: mean / most | outages found / missed / invented"
-          " | lengths within a probe | spikes of 20 errors found / missed / invented | opened in time: busy, others"
+          " | lengths within a probe, most off | spikes of 20 errors found / missed / invented | opened in time: busy, others; median min, errors"
           " | bots' rows: precision, recall | people called bots |")
     print("|---|---:|---|---:|---|---|---|---|---|---:|")
     for name, seeds in worlds.items():
         v, o, s = (total(seeds, key) for key in ("verdicts", "outages", "spikes"))
         off = [minutes for counts in seeds for minutes in counts["uptime_off"]] or [float("nan")]
+        lengths = [seconds for counts in seeds for seconds in counts["lengths_off"]] or [float("nan")]
         precision, recall = of_bots(classes(seeds))
         called, people = people_called(seeds)
         busy, others_in_time = opened(seeds)
         print(f"| {name} | {len(seeds)} | {v['right']} / {v['wrong']} / {v['undetermined']} | {statistics.fmean(off):.1f} / {max(off):.1f}"
-              f" | {o['found']} / {o['missed']} / {o['invented']} | {of(*within(seeds))}"
-              f" | {s['large found']} / {s['large missed']} / {s['invented']} | {of(*busy)}, {of(*others_in_time)}"
+              f" | {o['found']} / {o['missed']} / {o['invented']} | {of(*within(seeds))}, {max(lengths):.0f} s"
+              f" | {s['large found']} / {s['large missed']} / {s['invented']} | {of(*busy)}, {of(*others_in_time)}; {typical(seeds, 'minutes'):.1f}, {typical(seeds, 'errors'):.0f}"
               f" | {precision:.4f}, {recall:.4f} | {called} of {people} |")
 
 
@@ -122,6 +123,11 @@ def opened(seeds):
     busy = [one["minutes"] <= 3 for one in late if one["rate"] >= LARGE_RATE]
     others = [one["requests"] <= 20 for one in late if one["rate"] < LARGE_RATE]
     return (sum(busy), len(busy)), (sum(others), len(others))
+
+
+def typical(seeds, of_what):
+    """The median until a spike of many errors is open."""
+    return statistics.median([one[of_what] for counts in seeds for one in counts["opened"]] or [float("nan")])
 
 
 def people_called(seeds):

@@ -383,7 +383,7 @@ fn broken_shares(options: &Options, story: &Story) -> BTreeMap<i64, f64> {
     let replays = whole((REPLAYS / options.rate.max(1.0)).max(3.0));
     let broken = story.events.iter().filter(|event| match event.kind {
         EventKind::Broken { .. } => true,
-        EventKind::Refused => story.outage_share < 1.0,
+        EventKind::Refused => story.outage_share < 1.0 || event.site.is_some(),
         EventKind::Silent | EventKind::Newsletter | EventKind::Flood => false,
     });
     broken
