@@ -3,7 +3,7 @@
 -- param: learned_since timestamp = report.since (what is normal is learned from here on: begin four weeks before the window)
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
--- param: min_requests int = 20 (requests in a window; below it one error is more than 5 %)
+-- param: min_requests int = 5 (requests in a window; how likely so many errors are by chance is asked anyway)
 -- param: min_errors int = 5 (errors in a window; fewer can be one person pressing reload)
 --
 -- A table for other queries: judged_spikes(learned_since, since, until, min_requests, min_errors), a row per spike.

@@ -104,6 +104,24 @@ fn few_requests_are_enough_if_they_all_fail() {
 }
 
 #[test]
+fn a_quiet_site_that_answers_nobody_is_told_at_the_fifth_error() {
+    let points: Vec<SpikePoint> = (0..200)
+        .map(|index| SpikePoint {
+            minute: index * 10,
+            bad: u32::from((150..160).contains(&index)),
+            n: 1,
+            ..SpikePoint::default()
+        })
+        .collect();
+    let found = spikes(&points, &SpikeOptions::default());
+    let told: Vec<_> = found
+        .iter()
+        .map(|spike| (spike.start, spike.opened))
+        .collect();
+    assert_eq!(told, [(1_500, 1_540)]);
+}
+
+#[test]
 fn fewer_than_five_errors_open_nothing() {
     let mut points = series(600, 30, 3, |_| 0.0);
     points[500].bad = 4;
