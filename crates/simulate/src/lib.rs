@@ -26,6 +26,9 @@
 //! a path just as a newsletter brings people, a newsletter that does no harm, and a flood in the fourth week (the last,
 //! if there are fewer). Which week fails its 95 %, if any, is the seed's choice, and no week comes near the line. A very few errors are strays that belong to no incident.
 //!
+//! Options make other worlds of it: several sites, growth, addresses that many share, a single-page app, a monitor that asks seldom or
+//! not at all, outages of a part, slow scanners, floods of any size and from everywhere, a balancer in front, a server whose clock has summer time.
+//!
 //! The default run is `sample-logs/`; its README counts the lines of each class.
 //!
 //! The same options give the same lines (logarithms from another system's library could move a millisecond), and the same bytes
