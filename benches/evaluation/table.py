@@ -79,7 +79,7 @@ def aims(worlds):
 def others(worlds):
     print("\n| what people use today | verdicts by plain request ratio: right / wrong | 5 % threshold: spikes found, invented"
           " | z > 3: found, invented | a list of agents, of bots: precision, recall | fail2ban, of scanners | CrowdSec, of scanners"
-          " | ours, of scanners, the same seeds |")
+          " | ours, of scanners |")
     print("|---|---|---|---|---|---|---|---|")
     together = [counts for seeds in worlds.values() for counts in seeds]
     floods = [counts for name, seeds in worlds.items() if "flood" in name for counts in seeds]
@@ -92,11 +92,11 @@ def others(worlds):
         by_counts = [f"{o['found']} of {o['found'] + o['missed']}, {o['invented']}" for o in (total(seeds, key) for key in ("fixed", "z"))]
         listed = [counts for counts in seeds if "agents" in counts]
         cells = [both(of_bots(classes(listed, "agents"))) if listed else ""]
-        compared = [counts for counts in seeds if "fail2ban" in counts or "crowdsec" in counts]
+        # Only of the very logs that they read.
         for program in ("fail2ban", "crowdsec"):
-            tried = [counts for counts in compared if program in counts]
-            cells.append(both(of_class(classes(tried, program), "scanner")) if tried else "")
-        cells.append(both(of_class(classes(compared), "scanner")) if compared else "")
+            tried = all(program in counts for counts in seeds)
+            cells.append(both(of_class(classes(seeds, program), "scanner")) if tried else "")
+        cells.append(both(of_class(classes(seeds), "scanner")))
         print(f"| {name} | {ratio['right']} / {ratio['wrong']} | {' | '.join(by_counts)} | {' | '.join(cells)} |")
 
 
