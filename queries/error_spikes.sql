@@ -2,7 +2,7 @@
 -- question: When did the share of errors leave its normal band, and where?
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
--- param: min_requests int = 20 (requests in a window; below it one error is more than 5 %)
+-- param: min_requests int = 5 (requests in a window; how likely so many errors are by chance is asked anyway)
 -- param: min_errors int = 5 (errors in a window; fewer can be one person pressing reload)
 -- chart: bar x=start y=rate
 -- alert: rows with single_client = false > 0

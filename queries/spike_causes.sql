@@ -2,7 +2,7 @@
 -- question: What do the errors of a spike have in common that other requests have not?
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
--- param: min_requests int = 20 (as for `error_spikes`)
+-- param: min_requests int = 5 (as for `error_spikes`)
 -- param: min_errors int = 5 (as for `error_spikes`)
 -- param: spike int = 0 (the number of one spike, from 1 by start; 0: all)
 -- param: share float = 0.05 (of a spike's errors: what has fewer explains little)

@@ -10,7 +10,7 @@ use floodmark_query::Engine;
 use floodmark_simulate::{Options, simulate};
 use serde_json::Value;
 
-use crate::command::Place;
+use crate::command::{Place, end};
 use crate::logs::{TIMED, counts, engine, micros, texts, times, window};
 use crate::report::is_as_published;
 
@@ -366,4 +366,23 @@ fn true_flood(folder: &Path) -> (u64, i64, i64) {
         flood = (flood.0 + 1, flood.1.min(time), flood.2.max(time));
     }
     flood
+}
+
+/// What the evaluation wrote is what it shows, and is not simulated again.
+#[test]
+fn an_evaluation_goes_on_where_it_was_interrupted() {
+    let place = Place::new();
+    let run = |floodmark: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/evaluation/run");
+        let world = "quiet, no monitor";
+        let mut python = place.program("python3");
+        let python = python.args([script, "1", "1", world, "--raw", "counts.jsonl"]);
+        end(python.env("FLOODMARK", floodmark).spawn().unwrap())
+    };
+    let shown = run(env!("CARGO_BIN_EXE_floodmark")).done();
+    assert!(
+        shown.contains("\n| quiet, no monitor | 1 | 5 / 0 / 0 | "),
+        "{shown}"
+    );
+    assert_eq!(run("/nonexistent").done(), shown);
 }

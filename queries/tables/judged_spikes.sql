@@ -3,7 +3,7 @@
 -- param: learned_since timestamp = report.since (what is normal is learned from here on: begin four weeks before the window)
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
--- param: min_requests int = 20 (requests in a window; below it one error is more than 5 %)
+-- param: min_requests int = 5 (requests in a window; how likely so many errors are by chance is asked anyway)
 -- param: min_errors int = 5 (errors in a window; fewer can be one person pressing reload)
 --
 -- A table for other queries: judged_spikes(learned_since, since, until, min_requests, min_errors), a row per spike.
@@ -84,15 +84,27 @@ stretches AS (
                         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stretch
     FROM touching
 ),
--- Within a stretch the narrowest series that has nearly all of the errors speaks for all.
+-- Spikes of one series in a stretch are one: another series shows that it was not over between them.
+joined AS (
+    SELECT server_name, stretch, path, whole,
+           min(start) AS start, max("end") AS "end", min(opened) AS opened, sum(requests) AS requests, sum(bad) AS bad,
+           max(baseline) AS baseline, bool_and(single_client) AS single_client,
+           first_value(top_client ORDER BY bad DESC, start) AS top_client,
+           first_value(top_status ORDER BY bad DESC, start) AS top_status
+    FROM stretches
+    GROUP BY server_name, stretch, path, whole
+),
+-- Within a stretch the narrowest series that has nearly all of the errors speaks for all, from when the first of them told.
 fitting AS (
     SELECT *, CASE WHEN whole = 0 AND bad * 5 >= errors * 4 THEN 0 WHEN whole = 1 THEN 1 ELSE 2 END AS fit
-    FROM (SELECT *, max(bad) OVER (PARTITION BY server_name, stretch) AS errors FROM stretches)
+    FROM (SELECT *, max(bad) OVER (PARTITION BY server_name, stretch) AS errors,
+                 min(opened) OVER (PARTITION BY server_name, stretch) AS told
+          FROM joined)
 ),
 ranked AS (
     SELECT *, row_number() OVER (PARTITION BY server_name, stretch ORDER BY fit, bad DESC, start, path) AS rank FROM fitting
 )
 SELECT row_number() OVER (ORDER BY start, server_name, path) AS number,
-       start, "end", opened, server_name, path, requests, bad, baseline, single_client, top_client, top_status
+       start, "end", greatest(told, start) AS opened, server_name, path, requests, bad, baseline, single_client, top_client, top_status
 FROM ranked
 WHERE rank = 1

@@ -340,9 +340,24 @@ pub(crate) struct SimulateArgs {
     /// How many people and flood bots, against the sample logs
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     pub(crate) rate: f64,
-    /// Host name of the site
-    #[arg(long, value_name = "NAME", default_value = "www.example.org")]
-    pub(crate) site: String,
+    /// Host name of the site; repeated: of several, with `$server_name` in the log
+    #[arg(long = "site", value_name = "NAME", default_value = "www.example.org")]
+    pub(crate) sites: Vec<String>,
+    /// How many times as many people come each week as the week before
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pub(crate) growth: f64,
+    /// Share of people's sessions from behind four addresses, as a mobile carrier has them
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) shared_share: f64,
+    /// Share of people's sessions in a single-page app
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) app_share: f64,
+    /// Addresses that scan so slowly that they ask for one thing every few hours
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) slow_scanners: u16,
+    /// Zone of the times in the log, and of the truth's weeks
+    #[arg(long, value_enum, value_name = "ZONE", default_value_t = SimulateZone::Utc)]
+    pub(crate) zone: SimulateZone,
     /// Minutes between two probes of the monitor; 0: none
     #[arg(long, value_name = "MINUTES", default_value_t = 1)]
     pub(crate) monitor: u16,
@@ -356,6 +371,24 @@ pub(crate) struct SimulateArgs {
     #[arg(long)]
     pub(crate) flood_everywhere: bool,
     /// A balancer is in front, whose address stands in each line
-    #[arg(long)]
-    pub(crate) behind_balancer: bool,
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) balancer: Option<Balancer>,
+}
+
+/// What a balancer in front tells of who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Balancer {
+    /// Nothing
+    Silent,
+    /// `X-Forwarded-For`, which the log ends with
+    Forwarding,
+}
+
+/// Zones that the simulator knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulateZone {
+    /// +0000
+    Utc,
+    /// +0100, in summer +0200
+    CentralEurope,
 }

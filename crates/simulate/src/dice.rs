@@ -21,6 +21,9 @@ pub(crate) enum Actor {
     Scanner = 10,
     Flood = 11,
     Log = 12,
+    Sites = 13,
+    Shared = 14,
+    SlowScanner = 15,
 }
 
 /// A ChaCha8 stream: a seed and a stream are the same numbers on every machine.

@@ -26,6 +26,9 @@
 //! a path just as a newsletter brings people, a newsletter that does no harm, and a flood in the fourth week (the last,
 //! if there are fewer). Which week fails its 95 %, if any, is the seed's choice, and no week comes near the line. A very few errors are strays that belong to no incident.
 //!
+//! Options make other worlds of it: several sites, growth, addresses that many share, a single-page app, a monitor that asks seldom or
+//! not at all, outages of a part, slow scanners, floods of any size and from everywhere, a balancer in front, a server whose clock has summer time.
+//!
 //! The default run is `sample-logs/`; its README counts the lines of each class.
 //!
 //! The same options give the same lines (logarithms from another system's library could move a millisecond), and the same bytes
@@ -43,6 +46,7 @@ mod site;
 mod story;
 mod truth;
 mod world;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -57,13 +61,21 @@ use crate::world::{Hit, World};
 
 pub use crate::truth::{Incident, IncidentKind, Spike, Truth, Verdict, Week};
 pub use crate::world::Class;
+pub use crate::zone::Zone;
 
 const NGINX_CONF: &str = include_str!("nginx.conf.in");
+/// The block of one site in it.
+const SERVER_CONF: &str = include_str!("server.conf.in");
 /// Ten years: what a day's number and the dates in the logs bear with ease.
 const WEEKS_MAX: u16 = 520;
 /// Some 300 million lines over five weeks.
 const RATE_MAX: f64 = 3_000.0;
 const FLOOD_BOTS_MAX: u16 = 20_000;
+/// As many as tell an outage of one from an outage of all, and still have visitors each.
+const SITES_MAX: usize = 20;
+/// Twice as many each week: 32 times as many at the end of five.
+const GROWTH_MAX: f64 = 2.0;
+const SLOW_SCANNERS_MAX: u16 = 1_000;
 /// How often a broken deploy is lived through with other dice to learn what share of the requests it breaks.
 const REPLAYS: f64 = 60.0;
 
@@ -79,8 +91,21 @@ pub struct Options {
     /// How many people come, and how many bots make a flood, as a multiple of the default, up to 3000; other robots do not
     /// depend on it. Default 1: about 116 sessions a day.
     pub rate: f64,
-    /// The site's name: `server_name` in nginx.conf, and in referers. Default `www.example.org`.
-    pub site: String,
+    /// The sites' names, up to 20: `server_name` in nginx.conf, and in referers. An address always visits the same one. With more than one
+    /// the log ends with `$server_name`, and outages of less than an hour and broken deploys are of a single one, never the first, which
+    /// is the one that the monitor asks. Default `www.example.org`.
+    pub sites: Vec<String>,
+    /// How many times as many people come each week as the week before, 0.5 to 2, up to a rate of 3000 in the end. Default 1.
+    pub growth: f64,
+    /// Share of people's sessions that come from behind four addresses, as a mobile carrier has them, 0 to 1. Default 0.
+    pub shared_share: f64,
+    /// Share of people's sessions spent in a single-page app: one page, then calls as they click and on a timer, 0 to 1. Default 0.
+    pub app_share: f64,
+    /// Scanners that ask for one thing every few hours for as long as there are logs, up to 1,000. Default 0.
+    pub slow_scanners: u16,
+    /// The zone that Nginx stamps lines in, and in which the truth's weeks begin; of those only the ones that the logs cover are
+    /// told. Default [`Zone::Utc`].
+    pub zone: Zone,
     /// Minutes between two probes of the monitor, up to 60; 0: there is none. Default 1.
     pub monitor_minutes: u16,
     /// Share of the application's answers that are 502 in an outage, 0 to 1. Default 1.
@@ -109,6 +134,9 @@ pub enum LoggedAddress {
     Client,
     /// A balancer in front that tells nobody who asked.
     Balancer,
+    /// A balancer in front that says who asked in `X-Forwarded-For`, with which the line ends. Some scanners send that header
+    /// themselves; the balancer's word stands behind theirs.
+    Forwarded,
 }
 
 impl Default for Options {
@@ -118,7 +146,12 @@ impl Default for Options {
             weeks: 5,
             end: NaiveDate::from_ymd_opt(2026, 11, 16).expect("a day that exists"),
             rate: 1.0,
-            site: "www.example.org".to_owned(),
+            sites: vec!["www.example.org".to_owned()],
+            growth: 1.0,
+            shared_share: 0.0,
+            app_share: 0.0,
+            slow_scanners: 0,
+            zone: Zone::Utc,
             monitor_minutes: 1,
             outage_share: 1.0,
             flood_bots: None,
@@ -226,7 +259,7 @@ pub fn simulate(options: &Options, out: &Path) -> Result<Summary, Error> {
     let shares = broken_shares(options, &story);
     let truth = Truth {
         seed: options.seed,
-        site: options.site.clone(),
+        site: options.sites[0].clone(),
         target: truth::TARGET,
         weeks: truth::weeks(&story, &shares),
         incidents: truth::incidents(&story, &shares),
@@ -235,8 +268,15 @@ pub fn simulate(options: &Options, out: &Path) -> Result<Summary, Error> {
         classes,
     };
     let json = serde_json::to_string_pretty(&truth).expect("strings and numbers only");
+    let servers: Vec<String> = options
+        .sites
+        .iter()
+        .map(|site| SERVER_CONF.replace("@SITE@", site))
+        .collect();
     let conf = NGINX_CONF
-        .replace("@SITE@", &options.site)
+        .replace("@SERVERS@", servers.join("\n").trim_end())
+        .replace("@SITES@", &options.sites.join(" "))
+        .replace("@MORE@", log::more_fields(&story))
         .replace("@LIMIT_PER_S@", &world::LIMIT_PER_S.to_string())
         .replace("@LIMIT_BURST@", &world::LIMIT_BURST.to_string());
     for (name, text) in [("truth.json", json + "\n"), ("nginx.conf", conf)] {
@@ -277,16 +317,42 @@ impl Options {
             let found = self.monitor_minutes.to_string();
             return wrong("monitor_minutes", "0 to 60", found);
         }
-        if !(0.0..=1.0).contains(&self.outage_share) {
-            return wrong("outage_share", "0 to 1", self.outage_share.to_string());
+        if !(1.0 / GROWTH_MAX..=GROWTH_MAX).contains(&self.growth) {
+            return wrong("growth", "0.5 to 2", self.growth.to_string());
+        }
+        let last = self.rate * self.growth.powi(i32::from(self.weeks));
+        if last > RATE_MAX {
+            return wrong(
+                "growth",
+                "a rate of up to 3000 at the end",
+                last.to_string(),
+            );
+        }
+        for (name, share) in [
+            ("outage_share", self.outage_share),
+            ("shared_share", self.shared_share),
+            ("app_share", self.app_share),
+        ] {
+            if !(0.0..=1.0).contains(&share) {
+                return wrong(name, "0 to 1", share.to_string());
+            }
+        }
+        if self.slow_scanners > SLOW_SCANNERS_MAX {
+            let found = self.slow_scanners.to_string();
+            return wrong("slow_scanners", "up to 1000", found);
         }
         if self.flood_bots.is_some_and(|bots| bots > FLOOD_BOTS_MAX) {
             let found = self.flood_bots.unwrap_or_default().to_string();
             return wrong("flood_bots", "up to 20000", found);
         }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
-        if self.site.is_empty() || self.site.len() > 253 || !self.site.bytes().all(allowed) {
-            return wrong("site", "a host name", self.site.clone());
+        for site in &self.sites {
+            if site.is_empty() || site.len() > 253 || !site.bytes().all(allowed) {
+                return wrong("sites", "a host name", site.clone());
+            }
+        }
+        if !(1..=SITES_MAX).contains(&self.sites.len()) {
+            return wrong("sites", "1 to 20 of them", self.sites.len().to_string());
         }
         Ok(())
     }
@@ -297,6 +363,7 @@ fn hits_of_day(options: &Options, story: &Story, day: u16) -> Vec<Hit> {
     let mut world = World::new(story);
     welcome_on_day(&mut world, options, day, 0);
     scanners::day(&mut world, options.seed, day);
+    scanners::slow(&mut world, options.seed, day, options.slow_scanners);
     flood::day(&mut world, options, day);
     world.hits
 }
@@ -304,7 +371,7 @@ fn hits_of_day(options: &Options, story: &Story, day: u16) -> Vec<Hit> {
 /// All but scanners and floods. A `replay` other than 0 is the same day with other dice.
 fn welcome_on_day(world: &mut World<'_>, options: &Options, day: u16, replay: u32) {
     let seed = options.seed;
-    people::day(world, seed, day, replay, options.rate);
+    people::day(world, options, day, replay);
     robots::monitor(world, seed, day, replay);
     robots::crawlers(world, seed, day, replay);
     robots::libraries(world, seed, day, replay);
@@ -319,7 +386,7 @@ fn broken_shares(options: &Options, story: &Story) -> BTreeMap<i64, f64> {
     let replays = whole((REPLAYS / options.rate.max(1.0)).max(3.0));
     let broken = story.events.iter().filter(|event| match event.kind {
         EventKind::Broken { .. } => true,
-        EventKind::Refused => story.outage_share < 1.0,
+        EventKind::Refused => story.outage_share < 1.0 || event.site.is_some(),
         EventKind::Silent | EventKind::Newsletter | EventKind::Flood => false,
     });
     broken
@@ -392,10 +459,32 @@ mod tests {
         );
         assert_eq!(
             message(Options {
-                site: "a b;".into(),
+                growth: 2.0,
+                weeks: 12,
                 ..Options::default()
             }),
-            "option `site`: expected a host name, found `a b;`"
+            "option `growth`: expected a rate of up to 3000 at the end, found `4096`"
+        );
+        assert_eq!(
+            message(Options {
+                sites: vec!["a b;".into()],
+                ..Options::default()
+            }),
+            "option `sites`: expected a host name, found `a b;`"
+        );
+        assert_eq!(
+            message(Options {
+                sites: Vec::new(),
+                ..Options::default()
+            }),
+            "option `sites`: expected 1 to 20 of them, found `0`"
+        );
+        assert_eq!(
+            message(Options {
+                app_share: 1.5,
+                ..Options::default()
+            }),
+            "option `app_share`: expected 0 to 1, found `1.5`"
         );
     }
 }

@@ -10,10 +10,11 @@ use chrono::DateTime;
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
-use crate::Error;
 use crate::dice::{Actor, Dice};
+use crate::network;
 use crate::story::{HOUR_US, SECOND_US, Story};
 use crate::world::{Class, Hit};
+use crate::{Error, LoggedAddress};
 
 /// The live log.
 pub(crate) const LIVE: &str = "access.log";
@@ -22,7 +23,8 @@ const TRUTH: &str = "truth.csv.gz";
 const LABELS_MAX: usize = 500_000;
 
 /// Writes lines given in order to the file of their time; `finish` makes them whole.
-pub(crate) struct LogWriter {
+pub(crate) struct LogWriter<'story> {
+    story: &'story Story,
     out: PathBuf,
     /// When logrotate runs: Sundays, some seconds after noon (UTC).
     rotations_us: Vec<i64>,
@@ -49,8 +51,12 @@ enum Log {
     Live(BufWriter<File>),
 }
 
-impl LogWriter {
-    pub(crate) fn create(out: &Path, seed: u64, story: &Story) -> Result<LogWriter, Error> {
+impl<'story> LogWriter<'story> {
+    pub(crate) fn create(
+        out: &Path,
+        seed: u64,
+        story: &'story Story,
+    ) -> Result<LogWriter<'story>, Error> {
         let late_us = Dice::new(seed, Actor::Log, 0, 0).range(2..50) * SECOND_US;
         let sundays = (0..story.days).filter(|day| Story::weekday(*day) == 6);
         let rotations_us: Vec<i64> = sundays
@@ -63,6 +69,7 @@ impl LogWriter {
             .map_err(|source| Error::write(&truth_path, source))?;
         let log = open(&out.join(&first), &first)?;
         Ok(LogWriter {
+            story,
             out: out.to_path_buf(),
             rotations_us,
             file_index: 0,
@@ -85,7 +92,7 @@ impl LogWriter {
         }
         self.line_number += 1;
         let name = file_name(self.file_index, self.rotations_us.len());
-        let line = line(hit);
+        let line = line(self.story, hit);
         self.log
             .writer()
             .write_all(&line)
@@ -94,7 +101,7 @@ impl LogWriter {
         self.labels.push(Label {
             class: hit.class,
             agent,
-            client: hit.client,
+            client: judged_client(self.story, hit),
             line_number: self.line_number,
         });
         if self.labels.len() == LABELS_MAX {
@@ -216,13 +223,37 @@ fn close(writer: GzEncoder<BufWriter<File>>) -> std::io::Result<()> {
     writer.finish()?.flush()
 }
 
+/// What the log can tell of who asked.
+fn judged_client(story: &Story, hit: &Hit) -> IpAddr {
+    match story.logged_address {
+        LoggedAddress::Client | LoggedAddress::Forwarded => hit.client,
+        LoggedAddress::Balancer => network::BALANCER,
+    }
+}
+
+/// What `log_format timed` has beyond its usual fields.
+pub(crate) fn more_fields(story: &Story) -> &'static str {
+    match (story.logged_address, story.sites.len()) {
+        (LoggedAddress::Forwarded, 1) => r#" "$http_x_forwarded_for""#,
+        (LoggedAddress::Forwarded, _) => r#" "$http_x_forwarded_for" $server_name"#,
+        (_, 1) => "",
+        (_, _) => " $server_name",
+    }
+}
+
 /// The line of `log_format timed`, with its newline.
-fn line(hit: &Hit) -> Vec<u8> {
+fn line(story: &Story, hit: &Hit) -> Vec<u8> {
     let mut line = Vec::with_capacity(256);
-    let time = DateTime::from_timestamp_micros(hit.end_us)
+    let offset_us = story.zone.offset_us(hit.end_us);
+    let time = DateTime::from_timestamp_micros(hit.end_us + offset_us)
         .unwrap_or_default()
-        .format("%d/%b/%Y:%H:%M:%S +0000");
-    line.extend(format!("{} - {} [{time}] \"", hit.client, hit.user.unwrap_or("-")).bytes());
+        .format("%d/%b/%Y:%H:%M:%S");
+    let remote_addr = match story.logged_address {
+        LoggedAddress::Client => hit.client,
+        LoggedAddress::Balancer | LoggedAddress::Forwarded => network::BALANCER,
+    };
+    let (user, hours) = (hit.user.unwrap_or("-"), offset_us / HOUR_US);
+    line.extend(format!("{remote_addr} - {user} [{time} +{hours:02}00] \"").bytes());
     escape(&mut line, &hit.request);
     line.extend(format!("\" {} {} \"", hit.status, hit.bytes).bytes());
     escape(&mut line, hit.referer.as_deref().unwrap_or("-").as_bytes());
@@ -234,8 +265,26 @@ fn line(hit: &Hit) -> Vec<u8> {
         Some(status) => line.extend(status.to_string().bytes()),
         None => line.push(b'-'),
     }
-    line.extend(b"\"\n");
+    line.push(b'"');
+    if story.logged_address == LoggedAddress::Forwarded {
+        // Who lies about the address does so in each request.
+        let lies = hit.class == Class::Scanner && is_even(hit.client);
+        let forged = if lies { "127.0.0.1, " } else { "" };
+        line.extend(format!(" \"{forged}{}\"", hit.client).bytes());
+    }
+    if story.sites.len() > 1 {
+        line.push(b' ');
+        line.extend(story.sites[hit.site].bytes());
+    }
+    line.push(b'\n');
     line
+}
+
+fn is_even(client: IpAddr) -> bool {
+    match client {
+        IpAddr::V4(client) => client.to_bits() % 2 == 0,
+        IpAddr::V6(client) => client.to_bits() % 2 == 0,
+    }
 }
 
 /// As Nginx's escape=default does: `\xHH` for `"`, `\`, and what is no printable ASCII.
@@ -270,13 +319,15 @@ pub(crate) fn logged_us(dice: &mut Dice, hit: &Hit) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Options, Zone};
 
     #[test]
     fn a_hostile_line_is_escaped_as_nginx_does() {
         let hit = Hit {
             end_us: 1_794_787_199_999_999,
             class: Class::Scanner,
-            client: crate::network::v4(203, 0, 113, 9),
+            client: network::v4(203, 0, 113, 8),
+            site: 1,
             user: None,
             request: b"\x16\x03\xffA\"\\".to_vec(),
             status: 400,
@@ -286,10 +337,24 @@ mod tests {
             request_ms: 1_023,
             upstream_status: None,
         };
-        let expected = r#"203.0.113.9 - - [15/Nov/2026:23:59:59 +0000] "\x16\x03\xFFA\x22\x5C" 400 157 "-" "a \x22b\x22" 1.023 "-""#;
-        assert_eq!(
-            String::from_utf8(line(&hit)).expect("ASCII"),
-            format!("{expected}\n")
+        let check = |options: &Options, expected: &str| {
+            let line = line(&Story::tell(options), &hit);
+            let line = String::from_utf8(line).expect("ASCII");
+            assert_eq!(line, format!("{expected}\n"));
+        };
+        check(
+            &Options::default(),
+            r#"203.0.113.8 - - [15/Nov/2026:23:59:59 +0000] "\x16\x03\xFFA\x22\x5C" 400 157 "-" "a \x22b\x22" 1.023 "-""#,
+        );
+        let everything = Options {
+            sites: vec!["one.example".into(), "two.example".into()],
+            zone: Zone::CentralEurope,
+            logged_address: LoggedAddress::Forwarded,
+            ..Options::default()
+        };
+        check(
+            &everything,
+            r#"10.0.0.10 - - [16/Nov/2026:00:59:59 +0100] "\x16\x03\xFFA\x22\x5C" 400 157 "-" "a \x22b\x22" 1.023 "-" "127.0.0.1, 203.0.113.8" two.example"#,
         );
     }
 

@@ -6,7 +6,7 @@
 //! | 192.0.2.0/24 | crawlers, libraries and feed readers that say who they are, the monitor, package clients |
 //! | 198.51.100.0/24 | scrapers, fake crawlers, some scanners |
 //! | 203.0.113.0/25, 2001:db8:bad::/48 | scanners |
-//! | 10.0.0.10 | a balancer that tells nobody who asked |
+//! | 10.0.0.10 | a balancer in front |
 //! | 203.0.113.128/25, some /24 of 198.18.0.0/16, some /64 of 2001:db8:f000::/36 | the flood |
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,11 +16,18 @@ use crate::dice::Dice;
 
 /// The office that many people share.
 pub(crate) const OFFICE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 19, 40, 7));
+/// What a mobile carrier puts all its customers behind.
+pub(crate) const CARRIER: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(198, 19, 41, 1)),
+    IpAddr::V4(Ipv4Addr::new(198, 19, 41, 2)),
+    IpAddr::V4(Ipv4Addr::new(198, 19, 41, 3)),
+    IpAddr::V4(Ipv4Addr::new(198, 19, 41, 4)),
+];
 pub(crate) const MONITOR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250));
 /// Where the monitor asks again from when a probe failed.
 pub(crate) const MONITOR_AGAIN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 251));
 
-/// What stands in the log where a balancer tells nobody who asked.
+/// What stands in the log as the address where a balancer is in front.
 pub(crate) const BALANCER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
 
 pub(crate) fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {

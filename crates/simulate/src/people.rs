@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use crate::Options;
 use crate::agents::{self, Browser};
 use crate::dice::{Actor, Dice, count_f64, whole};
 use crate::network;
@@ -38,13 +39,20 @@ struct Person {
     user: Option<&'static str>,
 }
 
-pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, replay: u32, rate: f64) {
+pub(crate) fn day(world: &mut World<'_>, options: &Options, day: u16, replay: u32) {
+    let (seed, rate) = (options.seed, options.rate);
+    let came = rate * options.growth.powf(f64::from(day) / 7.0);
     let mut dice = Dice::new(seed, Actor::People, day, replay);
+    let mut habits = Habits {
+        dice: Dice::new(seed, Actor::Shared, day, replay),
+        shared_share: options.shared_share,
+        app_share: options.app_share,
+    };
     let weekday = Story::weekday(day);
     let mood = dice.near(1.0, 0.05);
     let hours: f64 = HOURS.iter().sum();
     for (hour, weight) in (0..).zip(HOURS) {
-        let expected = SESSIONS_A_DAY * rate * WEEKDAYS[weekday] * mood * weight / hours;
+        let expected = SESSIONS_A_DAY * came * WEEKDAYS[weekday] * mood * weight / hours;
         for _ in 0..dice.count(expected) {
             let start_us = world.story.day_start_us(day) + hour * HOUR_US + dice.range(0..HOUR_US);
             let office_hours = weekday < 5 && (7..16).contains(&hour);
@@ -56,7 +64,12 @@ pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, replay: u32, rate:
                 newcomer(&mut dice)
             };
             let landing = landing(&mut dice);
-            Session::new(person, &mut dice).run(world, &mut dice, start_us, landing);
+            let (person, place) = habits.of(person);
+            let session = Session::new(person, &mut dice);
+            match place {
+                Place::Pages => session.run(world, &mut dice, start_us, landing),
+                Place::App => session.run_app(world, &mut dice, start_us),
+            }
         }
     }
     let story = world.story;
@@ -66,7 +79,7 @@ pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, replay: u32, rate:
     {
         let hours =
             count_f64(usize::try_from((end_us - start_us) / SECOND_US).unwrap_or(0)) / 3_600.0;
-        for _ in 0..dice.count(CROWD_AN_HOUR * rate * hours) {
+        for _ in 0..dice.count(CROWD_AN_HOUR * came * hours) {
             let person = match dice.chance(0.6) {
                 true => regular(seed, day, dice.range(0..whole(REGULARS * rate).max(1))),
                 false => newcomer(&mut dice),
@@ -77,6 +90,7 @@ pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, replay: u32, rate:
                 site::product(&mut dice)
             };
             let start_us = dice.range(start_us..end_us);
+            let (person, _) = habits.of(person);
             Session::new(person, &mut dice).run(
                 world,
                 &mut dice,
@@ -84,6 +98,32 @@ pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16, replay: u32, rate:
                 format!("{page}{NEWSLETTER}"),
             );
         }
+    }
+}
+
+/// What options add to people, with dice of its own.
+struct Habits {
+    dice: Dice,
+    shared_share: f64,
+    app_share: f64,
+}
+
+/// Where a session takes place.
+enum Place {
+    Pages,
+    App,
+}
+
+impl Habits {
+    fn of(&mut self, mut person: Person) -> (Person, Place) {
+        if self.dice.chance(self.shared_share) {
+            person.client = *self.dice.pick(&network::CARRIER);
+        }
+        let place = match self.dice.chance(self.app_share) {
+            true => Place::App,
+            false => Place::Pages,
+        };
+        (person, place)
     }
 }
 
@@ -171,7 +211,7 @@ impl Session {
     }
 
     fn run(mut self, world: &mut World<'_>, dice: &mut Dice, start_us: i64, landing: String) {
-        let host = format!("https://{}", world.story.site);
+        let host = self.host(world);
         let mut at_us = start_us;
         let mut target = landing;
         let mut referer = came_from(dice, &target);
@@ -204,6 +244,40 @@ impl Session {
             }
             target = follow(dice, &target);
         }
+    }
+
+    /// One page that stays; each click is a call, and a timer asks whether anything is new.
+    fn run_app(mut self, world: &mut World<'_>, dice: &mut Dice, start_us: i64) {
+        let answer = world.get(dice, &mut self.visitor, start_us, site::APP, None);
+        if !answer.is_fine() {
+            return;
+        }
+        let page = format!("{}{}", self.host(world), site::APP);
+        self.fetch_shell(world, dice, after(answer.end_us, 0.1), &page);
+        let end_us = after(start_us, dice.around(360.0, 0.9).min(5_400.0));
+        let mut click_us = after(answer.end_us, 0.5);
+        let mut timer_us = click_us;
+        while click_us.min(timer_us) < end_us {
+            if timer_us <= click_us {
+                let _ = world.get(dice, &mut self.visitor, timer_us, "/api/cart", Some(&page));
+                timer_us = after(timer_us, site::APP_TIMER_S + dice.range(0.0..0.05));
+                continue;
+            }
+            let product = &site::PRODUCTS[dice.popular(site::PRODUCTS.len())];
+            let prices = format!("/api/prices?of={product}");
+            let _ = world.get(dice, &mut self.visitor, click_us, &prices, Some(&page));
+            if dice.chance(0.1) {
+                let put_us = after(click_us, dice.range(0.5..4.0));
+                let visitor = &mut self.visitor;
+                let _ = world.ask(dice, visitor, put_us, "POST", "/api/cart", Some(&page));
+            }
+            click_us = after(click_us, dice.around(9.0, 1.0).clamp(0.4, 600.0));
+        }
+    }
+
+    fn host(&self, world: &World<'_>) -> String {
+        let site = world.story.site_of(self.visitor.class, self.visitor.client);
+        format!("https://{}", world.story.sites[site])
     }
 
     /// What is done on a page besides reading: into the cart, signing in, paying.
@@ -247,7 +321,7 @@ impl Session {
         if !answer.is_fine() && answer.status != Some(404) {
             return answer;
         }
-        let page = format!("https://{}{target}", world.story.site);
+        let page = format!("{}{target}", self.host(world));
         let parsed_us = after(answer.end_us, dice.range(0.03..0.15));
         self.fetch_shell(world, dice, parsed_us, &page);
         self.fetch_pictures(world, dice, parsed_us, target, &page);

@@ -125,6 +125,27 @@ pub(crate) fn day(world: &mut World<'_>, seed: u64, day: u16) {
     }
 }
 
+/// `count` addresses that ask for one thing every few hours, day after day.
+pub(crate) fn slow(world: &mut World<'_>, seed: u64, day: u16, count: u16) {
+    for lane in 0..u32::from(count) {
+        let mut who = Dice::new(seed, Actor::SlowScanner, u16::MAX, lane);
+        let (client, agent) = (network::scanner(&mut who), agents::scanner(&mut who));
+        let mut visitor = Visitor::new(Class::Scanner, client, agent);
+        let every_s = who.range(2.0..9.0) * 3_600.0;
+        let mut dice = Dice::new(seed, Actor::SlowScanner, day, lane);
+        let start_us = world.story.day_start_us(day);
+        let mut at_us = start_us + dice.gap_us(every_s);
+        while at_us < start_us + DAY_US {
+            let target = match dice.chance(0.6) {
+                true => *dice.pick(&FILES),
+                false => *dice.pick(&APPLICATIONS),
+            };
+            let _ = world.get(&mut dice, &mut visitor, at_us, target, None);
+            at_us += dice.gap_us(every_s);
+        }
+    }
+}
+
 fn scan(world: &mut World<'_>, dice: &mut Dice, visitor: &mut Visitor, at_us: i64, kind: Scan) {
     match kind {
         Scan::Secrets => {

@@ -84,6 +84,10 @@ pub(crate) const SHELL: [&str; 4] = [
     "/favicon.ico",
 ];
 
+/// The page of the single-page app, and how often it asks whether the cart has changed elsewhere.
+pub(crate) const APP: &str = "/app/";
+pub(crate) const APP_TIMER_S: f64 = 30.0;
+
 /// The product slugs, the popular ones first.
 pub(crate) static PRODUCTS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let pairs = (0..12).flat_map(|shift| (0..12).map(move |thing| (thing, (thing + shift) % 12)));
@@ -210,6 +214,7 @@ fn is_known(path: &str) -> bool {
             "/account/login",
             "/account/reset",
             "/api/cart",
+            APP,
         ]
         .contains(&path)
 }

@@ -1,9 +1,12 @@
 //! What happens to the site: outages, a deploy that breaks a path, a flood. Everything else reads this.
 
+use std::net::IpAddr;
+
 use chrono::{Days, NaiveDate};
 
 use crate::dice::{Actor, Dice, micros};
-use crate::{LoggedAddress, Options};
+use crate::world::Class;
+use crate::{LoggedAddress, Options, Zone};
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
 pub(crate) const MINUTE_US: i64 = 60 * SECOND_US;
@@ -36,6 +39,8 @@ pub(crate) enum EventKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) kind: EventKind,
+    /// Index of the one site that it happens to; `None`: all.
+    pub(crate) site: Option<usize>,
     pub(crate) start_us: i64,
     pub(crate) end_us: i64,
 }
@@ -52,7 +57,8 @@ impl Event {
 
 #[derive(Debug)]
 pub(crate) struct Story {
-    pub(crate) site: String,
+    pub(crate) sites: Vec<String>,
+    pub(crate) zone: Zone,
     pub(crate) days: u16,
     pub(crate) start_us: i64,
     pub(crate) end_us: i64,
@@ -73,7 +79,8 @@ impl Story {
         let weeks = options.weeks;
         let first_day = options.end - Days::new(u64::from(weeks) * 7);
         let mut story = Story {
-            site: options.site.clone(),
+            sites: options.sites.clone(),
+            zone: options.zone,
             days: weeks * 7,
             start_us: midnight_us(first_day),
             end_us: midnight_us(options.end),
@@ -139,12 +146,44 @@ impl Story {
         let week = dice.range(0..weeks);
         story.place(&mut dice, EventKind::Newsletter, week, 0..5, 7..17, 20..30);
         story.events.sort_by_key(|event| event.start_us);
+        if story.sites.len() > 1 {
+            let mut dice = Dice::new(options.seed, Actor::Sites, 0, 0);
+            for event in &mut story.events {
+                // Hours of 502s are of the machine, which all sites share: half of what a failing week fails by.
+                let is_short = event.end_us - event.start_us < HOUR_US;
+                let is_of_one = matches!(event.kind, EventKind::Refused | EventKind::Broken { .. });
+                if is_short && is_of_one {
+                    event.site = Some(dice.range(1..story.sites.len()));
+                }
+            }
+        }
         story
     }
 
     /// The event going on at `at_us`.
     pub(crate) fn at(&self, at_us: i64) -> Option<&Event> {
         self.events.iter().find(|event| event.covers(at_us))
+    }
+
+    /// The event that `site` meets at `at_us`.
+    pub(crate) fn at_site(&self, site: usize, at_us: i64) -> Option<&Event> {
+        self.at(at_us)
+            .filter(|event| event.site.is_none_or(|only| only == site))
+    }
+
+    /// Index of the site that an address visits.
+    pub(crate) fn site_of(&self, class: Class, client: IpAddr) -> usize {
+        if class == Class::Probe {
+            return 0;
+        }
+        let bits = match client {
+            IpAddr::V4(client) => u128::from(client.to_bits()),
+            IpAddr::V6(client) => client.to_bits(),
+        };
+        // Neighbours visit different ones: multiplied by 2^128 / the golden ratio, the upper bits are spread evenly.
+        let spread = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 96;
+        let site = spread % self.sites.len() as u128;
+        usize::try_from(site).expect("below the number of sites")
     }
 
     pub(crate) fn is_silent(&self, at_us: i64) -> bool {
@@ -220,6 +259,7 @@ impl Story {
             if inside && alone {
                 self.events.push(Event {
                     kind,
+                    site: None,
                     start_us,
                     end_us,
                 });

@@ -21,11 +21,11 @@ const OUTAGE: f64 = 0.5;
 pub struct Truth {
     /// The seed of the run.
     pub seed: u64,
-    /// The site's name, which is its `server_name`.
+    /// The site's name, which is its `server_name`; the first, if there are more.
     pub site: String,
     /// Share of a week's minutes that decides its verdict.
     pub target: f64,
-    /// One for each ISO week (UTC), the oldest first.
+    /// One for each ISO week of the run's zone that the logs cover, the oldest first.
     pub weeks: Vec<Week>,
     /// When the site was down or degraded, in order.
     pub incidents: Vec<Incident>,
@@ -101,7 +101,7 @@ pub struct Spike {
     /// When it was over.
     #[serde(serialize_with = "rfc3339")]
     pub end: DateTime<Utc>,
-    /// The site.
+    /// The site; where several are hurt, each has a spike of its own.
     pub server_name: String,
     /// The one path that is broken; `None` if it is the whole site.
     pub path: Option<String>,
@@ -127,34 +127,41 @@ pub(crate) fn incidents(story: &Story, shares: &BTreeMap<i64, f64>) -> Vec<Incid
 }
 
 pub(crate) fn spikes(story: &Story) -> Vec<Spike> {
-    let one = |event: &Event| {
+    let mut spikes = Vec::new();
+    for event in &story.events {
         let path = match event.kind {
             EventKind::Refused => None,
             EventKind::Broken { path } => Some(path.to_owned()),
-            EventKind::Silent | EventKind::Newsletter | EventKind::Flood => return None,
+            EventKind::Silent | EventKind::Newsletter | EventKind::Flood => continue,
         };
-        let (start, end) = (moment(event.start_us), moment(event.end_us));
-        Some(Spike {
-            start,
-            end,
-            server_name: story.site.clone(),
-            path,
+        let sites = match event.site {
+            Some(site) => &story.sites[site..=site],
+            None => &story.sites,
+        };
+        spikes.extend(sites.iter().map(|site| Spike {
+            start: moment(event.start_us),
+            end: moment(event.end_us),
+            server_name: site.clone(),
+            path: path.clone(),
             single_client: false,
-        })
-    };
-    story.events.iter().filter_map(one).collect()
+        }));
+    }
+    spikes
 }
 
 pub(crate) fn weeks(story: &Story, shares: &BTreeMap<i64, f64>) -> Vec<Week> {
+    let monday_us = |index: i64| story.zone.utc_us(story.start_us + index * WEEK_US);
     (0..i64::from(story.days / 7))
+        .filter(|index| monday_us(*index) >= story.start_us)
         .map(|index| {
-            let start_us = story.start_us + index * WEEK_US;
-            let minutes = (0..WEEK_US / MINUTE_US).map(|minute| start_us + minute * MINUTE_US);
-            let bad: f64 = minutes
-                .map(|minute_us| bad_part(story, minute_us, shares))
+            let (start_us, end_us) = (monday_us(index), monday_us(index + 1));
+            let minutes = (end_us - start_us) / MINUTE_US;
+            let bad: f64 = (0..minutes)
+                .map(|minute| bad_part(story, start_us + minute * MINUTE_US, shares))
                 .sum();
-            let uptime = 1.0 - bad / count_f64(7 * 24 * 60);
-            let monday = moment(start_us).iso_week();
+            let minutes = usize::try_from(minutes).expect("a week ends after it began");
+            let uptime = 1.0 - bad / count_f64(minutes);
+            let monday = moment(story.start_us + index * WEEK_US).iso_week();
             Week {
                 week: format!("{}-W{:02}", monday.year(), monday.week()),
                 verdict: if uptime >= TARGET {
@@ -241,6 +248,7 @@ mod tests {
         let end_us = start_us + 2 * MINUTE_US;
         story.events = vec![Event {
             kind: EventKind::Silent,
+            site: None,
             start_us,
             end_us,
         }];
@@ -270,5 +278,56 @@ mod tests {
             .map(|week| week.week)
             .collect();
         assert_eq!(names, ["2026-W53", "2027-W01"]);
+    }
+
+    #[test]
+    fn the_week_in_which_summer_time_ends_has_an_hour_more() {
+        let mut story = Story::tell(&Options {
+            zone: crate::Zone::CentralEurope,
+            ..Options::default()
+        });
+        let names =
+            |weeks: &[Week]| -> Vec<_> { weeks.iter().map(|week| week.week.clone()).collect() };
+        let all = weeks(&story, &BTreeMap::new());
+        // Of the first the logs lack two hours.
+        assert_eq!(
+            names(&all),
+            ["2026-W43", "2026-W44", "2026-W45", "2026-W46"]
+        );
+        let (start_us, end_us) = (story.start_us, story.end_us);
+        story.events = vec![Event {
+            kind: EventKind::Silent,
+            site: None,
+            start_us: start_us + WEEK_US,
+            end_us: end_us - 3 * WEEK_US,
+        }];
+        let all = weeks(&story, &BTreeMap::new());
+        let up: Vec<f64> = all.iter().map(|week| week.uptime).collect();
+        // From two hours after the Monday begins to an hour after the next one does: all but two of 169 hours are down.
+        assert!((up[0] - 2.0 / 169.0).abs() < 1e-9, "{up:?}");
+        assert!((up[1] - 167.0 / 168.0).abs() < 1e-9, "{up:?}");
+    }
+
+    #[test]
+    fn what_one_site_meets_is_told_of_it_alone() {
+        let story = Story::tell(&Options {
+            sites: vec!["one.example".into(), "two.example".into()],
+            ..Options::default()
+        });
+        let told = spikes(&story);
+        let of = |site: &str| {
+            told.iter()
+                .filter(|spike| spike.server_name == site)
+                .count()
+        };
+        assert!(of("one.example") < of("two.example"));
+        for spike in &told {
+            let alike = told
+                .iter()
+                .filter(|other| other.start == spike.start)
+                .count();
+            let is_long = spike.end - spike.start >= chrono::TimeDelta::hours(1);
+            assert_eq!(alike, if is_long { 2 } else { 1 });
+        }
     }
 }

@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use crate::LoggedAddress;
 use crate::dice::{Dice, micros};
-use crate::network;
 use crate::site::{self, Handler};
 use crate::story::{EventKind, SECOND_US, Story};
 
@@ -57,7 +55,10 @@ pub(crate) struct Hit {
     /// When the request ended, which is when Nginx logs it.
     pub(crate) end_us: i64,
     pub(crate) class: Class,
+    /// Who asked, whatever address stands in the line.
     pub(crate) client: IpAddr,
+    /// Index of the site asked.
+    pub(crate) site: usize,
     pub(crate) user: Option<&'static str>,
     pub(crate) request: Vec<u8>,
     pub(crate) status: u16,
@@ -203,7 +204,8 @@ impl<'story> World<'story> {
         if visitor.is_limited(at_us) {
             return self.log(visitor, at_us, 0.0, request, 503, body(190), referer, None);
         }
-        match self.story.at(at_us).map(|event| event.kind) {
+        let site = self.story.site_of(visitor.class, visitor.client);
+        match self.story.at_site(site, at_us).map(|event| event.kind) {
             Some(EventKind::Refused) if self.is_refused(dice) => {
                 let took_ms = dice.range(0.0..3.0);
                 return self.log(
@@ -358,10 +360,8 @@ impl<'story> World<'story> {
         self.hits.push(Hit {
             end_us,
             class: visitor.class,
-            client: match self.story.logged_address {
-                LoggedAddress::Client => visitor.client,
-                LoggedAddress::Balancer => network::BALANCER,
-            },
+            client: visitor.client,
+            site: self.story.site_of(visitor.class, visitor.client),
             // Browsers repeat the password only below the path that asked for it.
             user: visitor.user.filter(|_| request.starts_with(b"GET /admin/")),
             request,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use flate2::read::MultiGzDecoder;
 use floodmark_simulate::{
-    Class, Error, FloodFrom, IncidentKind, LoggedAddress, Options, Summary, simulate,
+    Class, Error, FloodFrom, IncidentKind, LoggedAddress, Options, Spike, Summary, Zone, simulate,
 };
 
 /// A line cut at its quotes, which is enough because Nginx escapes those within a field.
@@ -339,6 +339,155 @@ fn behind_a_balancer_there_is_one_address() {
         ..small(3)
     });
     assert!(lines.iter().all(|line| line.client == "10.0.0.10"));
+}
+
+/// All logs as one text, and their configuration.
+fn text_of(options: &Options) -> (Summary, String, String) {
+    let out = tempfile::tempdir().expect("a folder");
+    let summary = simulate(options, out.path()).expect("a run");
+    let rotated = (1..=options.weeks).rev();
+    let rotated = rotated.map(|number| format!("access.log.{number}.gz"));
+    let names = rotated.chain(["access.log".to_owned()]);
+    let log = names.map(|name| text(&out.path().join(name))).collect();
+    let conf = text(&out.path().join("nginx.conf"));
+    (summary, log, conf)
+}
+
+#[test]
+fn a_balancer_that_forwards_has_the_last_word() {
+    let options = Options {
+        logged_address: LoggedAddress::Forwarded,
+        ..small(3)
+    };
+    let (_, log, conf) = text_of(&options);
+    let (_, plain, _) = text_of(&small(3));
+    assert!(conf.contains(r#""$upstream_status" "$http_x_forwarded_for"';"#));
+    assert!(log.contains(r#" "127.0.0.1, "#));
+    for (line, plain) in log.lines().zip(plain.lines()) {
+        let (client, rest) = plain.split_once(' ').expect("an address first");
+        let told = line.trim_end_matches('"').rsplit_once(['"', ' ']);
+        assert_eq!(told.expect("an address last").1, client);
+        assert!(line.starts_with(&format!("10.0.0.10 {rest} \"")));
+    }
+}
+
+#[test]
+fn each_address_visits_one_of_several_sites_and_outages_are_of_one() {
+    let sites = ["a.example", "b.example", "c.example"].map(str::to_owned);
+    let (summary, log, conf) = text_of(&Options {
+        sites: sites.to_vec(),
+        ..small(3)
+    });
+    for site in &sites {
+        assert!(conf.contains(&format!("        server_name {site};\n")));
+    }
+    let mut site_of: HashMap<&str, &str> = HashMap::new();
+    let mut lines: HashMap<&str, usize> = HashMap::new();
+    for line in log.lines().filter(|line| !line.contains("UptimeRobot")) {
+        let client = line.split(' ').next().expect("an address");
+        let (_, site) = line.rsplit_once(' ').expect("a site");
+        assert_eq!(*site_of.entry(client).or_insert(site), site, "{client}");
+        *lines.entry(site).or_default() += 1;
+    }
+    let all: usize = lines.values().sum();
+    for site in &sites {
+        assert!(lines[site.as_str()] * 6 > all, "{lines:?}");
+    }
+    let truth = &summary.truth;
+    let spikes = |start| truth.spikes.iter().filter(move |one| one.start == start);
+    let mut of_one = truth
+        .spikes
+        .iter()
+        .filter(|one| spikes(one.start).count() == 1);
+    assert!(of_one.clone().count() > 0);
+    // A third of the visitors are not most of them.
+    let is_outage = |spike: &Spike| {
+        let mut incidents = truth.incidents.iter();
+        incidents.any(|one| one.start == spike.start && one.kind == IncidentKind::Outage)
+    };
+    assert!(!of_one.any(is_outage));
+}
+
+#[test]
+fn more_come_each_week_where_traffic_grows() {
+    let (_, lines) = lines_of(&Options {
+        growth: 2.0,
+        ..small(3)
+    });
+    let middle =
+        small(3).end.and_hms_opt(0, 0, 0).expect("a time").and_utc() - chrono::TimeDelta::weeks(1);
+    let apps = lines
+        .iter()
+        .filter(|line| line.request.contains("/api/cart"));
+    let (before, after): (Vec<&Line>, Vec<&Line>) = apps.partition(|line| line.time < middle);
+    assert!(after.len() * 10 > before.len() * 16 && after.len() * 10 < before.len() * 28);
+}
+
+#[test]
+fn people_share_addresses_and_stay_on_one_page_where_asked() {
+    let run = |shared_share, app_share| {
+        let (_, lines) = lines_of(&Options {
+            shared_share,
+            app_share,
+            ..small(3)
+        });
+        let shared = lines
+            .iter()
+            .filter(|line| line.client.starts_with("198.19.41."));
+        let apps = lines
+            .iter()
+            .filter(|line| line.request.starts_with("GET /app/ "));
+        (shared.count(), apps.count())
+    };
+    assert_eq!(run(0.0, 0.0), (0, 0));
+    let (shared, apps) = run(0.5, 0.5);
+    assert!(shared > 1_000 && apps > 100, "{shared} {apps}");
+}
+
+#[test]
+fn a_slow_scanner_asks_for_one_thing_every_few_hours() {
+    let count = |slow_scanners| {
+        let (summary, _) = lines_of(&Options {
+            slow_scanners,
+            ..small(3)
+        });
+        summary.truth.classes[&Class::Scanner]
+    };
+    // Two weeks, 2 to 9 hours.
+    let more = count(10) - count(0);
+    assert!((10 * 30..10 * 170).contains(&more), "{more}");
+}
+
+#[test]
+fn lines_are_stamped_in_the_zone_of_the_server() {
+    let options = Options {
+        end: chrono::NaiveDate::from_ymd_opt(2026, 10, 26).expect("a day"),
+        weeks: 1,
+        zone: Zone::CentralEurope,
+        ..small(3)
+    };
+    let (_, log, _) = text_of(&options);
+    let zones: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once(']')?.0.rsplit(' ').next())
+        .collect();
+    let change = zones.iter().position(|zone| *zone == "+0100");
+    assert!(
+        zones.first() == Some(&"+0200") && change.is_some(),
+        "{change:?}"
+    );
+    assert!(zones.last() == Some(&"+0100"));
+    let (_, local) = lines_of(&options);
+    let (_, utc) = lines_of(&Options {
+        zone: Zone::Utc,
+        ..options
+    });
+    assert!(
+        local
+            .iter()
+            .map(|line| line.time)
+            .eq(utc.iter().map(|line| line.time))
+    );
 }
 
 #[test]

@@ -461,7 +461,11 @@ fn mark_missed(
     }
     runs.push(run);
     for run in runs.iter().filter(|run| run.len() >= 2) {
-        let from = index_of(run[0]).unwrap_or(0);
+        // From the first time that nobody was served from its minute on: whom the minute before served was there before it.
+        let first = slots.iter().copied().find(|&slot| {
+            !served(slot, run[0]) && covered_between(minutes, index_of(slot), index_of(run[0]))
+        });
+        let from = index_of(first.unwrap_or(run[0])).unwrap_or(0);
         // To the next sign of life, be it a person or the probe itself.
         let end = index_of(after).unwrap_or(minutes.len());
         let stop = (from + 1..end)

@@ -57,7 +57,8 @@ pub struct SpikePoint {
 pub struct SpikeOptions {
     /// Fewest bad requests in a window, default 5: fewer can be one person pressing reload.
     pub k_min: u64,
-    /// Fewest requests in a window, default 20: below it one error is more than 5 %.
+    /// Fewest requests in a window, default 5: as many as errors. Whether so many could be chance is asked of their number anyway. With 20, as
+    /// the first design had it, a quiet site that answers nobody is told up to an hour later, and nothing more is right.
     pub n_min: u64,
     /// Series judged side by side, default 1: each gets its share of [`TAIL_MAX`] (Bonferroni).
     pub live_series: u32,
@@ -72,7 +73,7 @@ impl Default for SpikeOptions {
     fn default() -> Self {
         Self {
             k_min: 5,
-            n_min: 20,
+            n_min: 5,
             live_series: 1,
             windows: vec![1, 5, 15, 60],
             single_client_share: 0.8,
@@ -344,9 +345,12 @@ impl<'points> Series<'points> {
         beyond(baseline.mean()).and_then(|_| beyond(baseline.quantile()))
     }
 
-    // The start is the first of the errors that belong together: none so far apart that the rate would have brought three between.
+    // The start is the first of the errors that belong together: none so far apart that the rate would have brought three between, or so many that
+    // the baseline does not explain them. It may lie before the window that opened it, which is short where five errors come at once.
     fn opened(&self, at: usize, window: i64, sum: Sum, p0: f64, tail: f64) -> Open {
-        let oldest = self.points[at].minute - window.max(QUIET_MINUTES) + 1;
+        let longest = self.options.windows.iter().copied().fold(window, i64::max);
+        let oldest = self.points[at].minute - longest + 1;
+        let within = self.points[at].minute - window.max(QUIET_MINUTES) + 1;
         let mut start = at;
         for earlier in (0..at)
             .rev()
@@ -355,13 +359,16 @@ impl<'points> Series<'points> {
             if self.points[earlier].bad == 0 {
                 continue;
             }
+            let minute = self.points[earlier].minute;
             let between = self.all[start].minus(self.all[earlier + 1]);
-            if real(between.n) * sum.rate() >= QUIET_EXPECTED
-                && self.points[start].minute - self.points[earlier].minute >= QUIET_MINUTES
+            let apart = minute < within || self.points[start].minute - minute >= QUIET_MINUTES;
+            let before = self.all[start].minus(self.all[earlier]);
+            if !apart
+                || real(between.n) * sum.rate() < QUIET_EXPECTED
+                || binomial_tail(before.bad, before.n, p0) < TAIL_MAX
             {
-                break;
+                start = earlier;
             }
-            start = earlier;
         }
         Open {
             start,

@@ -207,8 +207,7 @@ fn a_probe_that_stops_while_people_are_served_is_broken() {
 fn people_beside_an_outage_do_not_make_the_probe_a_broken_one() {
     let given = format!("{}{}{}", "u".repeat(31), ".".repeat(500), "u".repeat(40));
     let judged = letters(&probed(&given, 30..532));
-    // Of the first minute nobody knows in which of its seconds people were served last.
-    assert_eq!(judged.matches('D').count(), 499, "{judged}");
+    assert_eq!(judged.matches('D').count(), 500, "{judged}");
 }
 
 #[test]

@@ -104,6 +104,48 @@ fn few_requests_are_enough_if_they_all_fail() {
 }
 
 #[test]
+fn a_quiet_site_that_answers_nobody_is_told_at_the_fifth_error() {
+    let points: Vec<SpikePoint> = (0..200)
+        .map(|index| SpikePoint {
+            minute: index * 10,
+            bad: u32::from((150..160).contains(&index)),
+            n: 1,
+            ..SpikePoint::default()
+        })
+        .collect();
+    let found = spikes(&points, &SpikeOptions::default());
+    let told: Vec<_> = found
+        .iter()
+        .map(|spike| (spike.start, spike.opened))
+        .collect();
+    assert_eq!(told, [(1_500, 1_540)]);
+}
+
+#[test]
+fn a_spike_begins_with_its_first_error_and_not_with_the_window_that_shows_it() {
+    let errors = [1_500, 1_500, 1_506, 1_520, 1_521, 1_521, 1_521, 1_521];
+    let bad = |minute| errors.iter().filter(|&&at| at == minute).count() as u32;
+    let point = |minute| SpikePoint {
+        minute,
+        bad: bad(minute),
+        n: if minute < 1_500 { 4 } else { bad(minute) },
+        ..SpikePoint::default()
+    };
+    let mut points: Vec<SpikePoint> = (0..1_522).map(point).collect();
+    let told = |points: &[SpikePoint]| -> Vec<_> {
+        let found = spikes(points, &SpikeOptions::default());
+        found
+            .iter()
+            .map(|spike| (spike.start, spike.opened))
+            .collect()
+    };
+    assert_eq!(told(&points), [(1_500, 1_521)]);
+    // That somebody is served meanwhile does not make chance of those before.
+    points[1_515].n = 12;
+    assert_eq!(told(&points), [(1_500, 1_521)]);
+}
+
+#[test]
 fn fewer_than_five_errors_open_nothing() {
     let mut points = series(600, 30, 3, |_| 0.0);
     points[500].bad = 4;

@@ -1,9 +1,9 @@
 //! `floodmark simulate`: labelled traffic into a folder.
 
 use anyhow::Result;
-use floodmark_simulate::{FloodFrom, LoggedAddress, Options};
+use floodmark_simulate::{FloodFrom, LoggedAddress, Options, Zone};
 
-use crate::args::SimulateArgs;
+use crate::args::{Balancer, SimulateArgs, SimulateZone};
 use crate::plan::Plan;
 use crate::say::counted;
 use crate::{Outcome, out};
@@ -14,7 +14,15 @@ pub(crate) fn simulate(plan: &Plan, args: &SimulateArgs) -> Result<Outcome> {
         weeks: args.weeks,
         end: args.end,
         rate: args.rate,
-        site: args.site.clone(),
+        sites: args.sites.clone(),
+        growth: args.growth,
+        shared_share: args.shared_share,
+        app_share: args.app_share,
+        slow_scanners: args.slow_scanners,
+        zone: match args.zone {
+            SimulateZone::Utc => Zone::Utc,
+            SimulateZone::CentralEurope => Zone::CentralEurope,
+        },
         monitor_minutes: args.monitor,
         outage_share: args.outage_share,
         flood_bots: args.flood_bots,
@@ -22,9 +30,10 @@ pub(crate) fn simulate(plan: &Plan, args: &SimulateArgs) -> Result<Outcome> {
             true => FloodFrom::Everywhere,
             false => FloodFrom::Networks,
         },
-        logged_address: match args.behind_balancer {
-            true => LoggedAddress::Balancer,
-            false => LoggedAddress::Client,
+        logged_address: match args.balancer {
+            Some(Balancer::Silent) => LoggedAddress::Balancer,
+            Some(Balancer::Forwarding) => LoggedAddress::Forwarded,
+            None => LoggedAddress::Client,
         },
     };
     let summary = floodmark_simulate::simulate(&options, &args.out)?;
