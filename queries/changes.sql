@@ -8,7 +8,7 @@
 -- One row per measure: measure, now (in the window, of a longer one its last seven days), before (the same weekdays and times a week earlier), change_share
 -- (how much more or less that is, of before; NULL where there was nothing).
 --
--- Decided by outcome(). People are requests that do not show by themselves that no person sent them.
+-- Decided by outcome(), and by `bot`: requests of no known bot do not show by themselves that no person sent them. Who else is none, is for `classes` to tell.
 WITH
 asked AS (
     SELECT time >= greatest($since, $until - INTERVAL '7 days') AS is_now, client, status, body_bytes_sent, bot,
@@ -33,7 +33,7 @@ measures AS (
            CASE rank WHEN 1 THEN requests WHEN 2 THEN people WHEN 3 THEN clients
                      WHEN 4 THEN errors WHEN 5 THEN refused ELSE bytes END AS number
     FROM counted
-    CROSS JOIN (VALUES (1, 'requests'), (2, 'requests by people'), (3, 'clients'),
+    CROSS JOIN (VALUES (1, 'requests'), (2, 'requests of no known bot'), (3, 'clients'),
                        (4, 'errors'), (5, 'answers 4xx'), (6, 'bytes')) AS named (rank, measure)
 ),
 compared AS (

@@ -957,7 +957,7 @@ async fn changes_compare_with_the_week_before() {
         &[
             "measure|now|before|change_share",
             "requests|8|2|3.0",
-            "requests by people|6|2|2.0",
+            "requests of no known bot|6|2|2.0",
             "clients|3|1|2.0",
             "errors|1|0|∅",
             "answers 4xx|3|1|2.0",
