@@ -2,6 +2,7 @@
 -- question: With which browsers and programs was asked?
 -- report: Requests
 -- needs: http_user_agent
+-- none: There was no request.
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- param: top int = 20 (rows)

@@ -2,6 +2,7 @@
 -- question: Which other sites send requests here?
 -- report: Requests
 -- needs: http_referer
+-- none: No other site sent anybody here.
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- param: top int = 20 (rows)

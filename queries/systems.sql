@@ -2,6 +2,7 @@
 -- question: On which systems do people read us?
 -- report: Requests
 -- needs: http_user_agent
+-- none: Nobody who was taken for a person sent an agent.
 -- param: since timestamp = report.since
 -- param: until timestamp = report.until (exclusive)
 -- chart: bar x=system y=requests

@@ -240,15 +240,15 @@ async fn panel(
             panel.columns = fields.map(|field| field.name().clone()).collect();
             panel.rows = read(&answer, &query.name, LISTED_MAX, |row| Ok(row.values()))?;
         }
-        Err(floodmark_query::Error::NotLogged { .. }) => {}
+        Err(floodmark_query::Error::NotLogged { .. }) => panel.none = Some(not_logged(query)),
         Err(error) if origin == Origin::Own => {
             panel.none = Some(error.to_string().replace("\nhint: ", "; "));
             panel.failed = true;
         }
         Err(error) => return Err(failed(error)),
     }
-    if panel.rows.is_empty() && !panel.failed {
-        panel.none = Some(nothing(query));
+    if panel.rows.is_empty() {
+        panel.none.get_or_insert_with(|| nothing(query));
     }
     let statement = query
         .statement(settings)
@@ -256,16 +256,20 @@ async fn panel(
     Ok((panel, statement))
 }
 
-/// Why a query has no rows, and what to do so that it has.
+/// What it means that a query has no rows.
 fn nothing(query: &NamedQuery) -> String {
-    let variables = query.needs.iter().map(|variable| format!("`${variable}`"));
-    match (variables.collect::<Vec<_>>().join(" and "), &query.none) {
-        (_, Some(none)) => none.clone(),
-        (variables, None) if variables.is_empty() => "None.".to_owned(),
-        (variables, None) => format!(
-            "No request of this window has {variables}: add it to `log_format` in nginx.conf."
-        ),
+    match &query.none {
+        Some(none) => none.clone(),
+        None if query.needs.is_empty() => "None.".to_owned(),
+        None => not_logged(query),
     }
+}
+
+/// What to do so that a query has rows.
+fn not_logged(query: &NamedQuery) -> String {
+    let variables = query.needs.iter().map(|variable| format!("`${variable}`"));
+    let variables = variables.collect::<Vec<_>>().join(" and ");
+    format!("No request of this window has {variables}: add it to `log_format` in nginx.conf.")
 }
 
 /// At most `rows_max` rows of an answer.
@@ -655,6 +659,21 @@ mod tests {
             ]
         );
         assert_eq!(rows[1][..3], [Value::Null, Value::Null, Value::Null]);
+    }
+
+    #[test]
+    fn a_query_without_rows_says_what_that_means() {
+        let query = |header: &str| {
+            let text = format!("-- title: Own\n-- question: What?\n{header}SELECT 1;\n");
+            NamedQuery::parse("own", &text).unwrap()
+        };
+        assert_eq!(nothing(&query("")), "None.");
+        let secure = query("-- needs: ssl_protocol\n-- none: All is well.\n");
+        assert_eq!(nothing(&secure), "All is well.");
+        assert_eq!(
+            not_logged(&secure),
+            "No request of this window has `$ssl_protocol`: add it to `log_format` in nginx.conf."
+        );
     }
 
     #[test]
