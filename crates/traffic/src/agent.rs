@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use hashbrown::HashMap;
 
 use crate::agent_table::{Place, TABLE};
 
@@ -118,6 +119,20 @@ pub fn agent(user_agent: &str) -> Option<Agent> {
         kind: TABLE[best].kind,
         name: TABLE[best].name,
     })
+}
+
+/// What [`agent`] says of many texts, of which few are different: each is looked up once.
+#[derive(Debug, Default)]
+pub struct Agents<'t>(HashMap<&'t str, Option<Agent>>);
+
+impl<'t> Agents<'t> {
+    /// The program that `user_agent` declares.
+    pub fn of(&mut self, user_agent: &'t str) -> Option<Agent> {
+        *self
+            .0
+            .entry(user_agent)
+            .or_insert_with(|| agent(user_agent))
+    }
 }
 
 /// Whether `user_agent` is that of a known uptime probe (ELB-HealthChecker, New Relic, Pingdom, UptimeRobot and the like).

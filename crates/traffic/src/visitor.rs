@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use crate::agent::agent;
+use crate::agent::{Agent, Agents};
 use crate::claims::Standing;
 use crate::crowd::{Crowd, Surroundings, Visit};
 use crate::outcome::Outcome;
@@ -72,9 +72,13 @@ pub fn judge(visitors: &[Visitor<'_>]) -> Vec<Judgment> {
             .iter()
             .any(|visit| asked(visit.asked).any(|asked| asked.referred)),
     };
+    let mut agents = Agents::default();
     let each = visitors.iter().zip(&visits);
-    each.map(|(visitor, visit)| log.judge(visitor, visit))
-        .collect()
+    each.map(|(visitor, visit)| {
+        let agent = agents.of(visitor.http_user_agent.unwrap_or_default());
+        log.judge(visitor, agent, visit)
+    })
+    .collect()
 }
 
 fn numbered<'a>(visitors: &[Visitor<'a>]) -> Vec<Visit<'a>> {
@@ -101,11 +105,11 @@ struct Log {
 }
 
 impl Log {
-    fn judge(&self, visitor: &Visitor<'_>, visit: &Visit<'_>) -> Judgment {
+    fn judge(&self, visitor: &Visitor<'_>, agent: Option<Agent>, visit: &Visit<'_>) -> Judgment {
         let asked: Vec<Asked> = asked(visit.asked).collect();
         let minutes = minutes(&asked);
         let of_visitor = SessionFeatures {
-            agent: agent(visitor.http_user_agent.unwrap_or_default()),
+            agent,
             standing: visitor.standing,
             agent_missing: visitor.http_user_agent.is_none_or(str::is_empty) && self.has_agents,
             exempt: visitor.exempt,
@@ -114,7 +118,7 @@ impl Log {
         };
         let of_visitor = SessionFeatures {
             // Who says what it is, is that.
-            probe: of_visitor.agent.is_none() && like_a_clock(&asked),
+            probe: agent.is_none() && like_a_clock(&asked),
             ..of_visitor
         };
         let sessions = sessions(&asked);

@@ -14,7 +14,7 @@ use arrow::array::{Array, Float64Builder, StringViewBuilder, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::logical_expr::ScalarUDF;
-use floodmark_traffic::agent::agent;
+use floodmark_traffic::agent::Agents;
 
 use super::scalar::{function_of_any, micros, texts};
 use crate::facts::Facts;
@@ -28,9 +28,10 @@ pub(super) fn claim(facts: &Arc<Facts>) -> ScalarUDF {
         let mut standings = StringViewBuilder::with_capacity(clients.len());
         let mut ages = Float64Builder::with_capacity(clients.len());
         let mut claimed = Vec::with_capacity(clients.len());
+        let mut known = Agents::default();
         for ((client, user_agent), time_us) in clients.iter().zip(&agents).zip(&times) {
-            let claim = || {
-                let name = agent(user_agent?)?.name;
+            let mut claim = || {
+                let name = known.of(user_agent?)?.name;
                 facts.claim(client?.parse().ok()?, name, time_us?)
             };
             let claim = claim();
