@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::{cast, take};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -16,11 +16,9 @@ use datafusion::datasource::TableType;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, reset_plan_states};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, execute_stream,
@@ -28,6 +26,8 @@ use datafusion::physical_plan::{
 use datafusion::prelude::Expr;
 use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use crate::functions::compacted;
 
 /// The rows of a plan, kept by the first query that runs it. Rows for which the session has no memory left are not kept, and the plan
 /// runs again for each query.
@@ -85,21 +85,15 @@ impl TableProvider for RememberedTable {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let rows = Arc::new(RememberedExec {
+        let all = || (0..self.schema.fields().len()).collect();
+        let projection = projection.cloned().unwrap_or_else(all);
+        Ok(Arc::new(RememberedExec {
             plan: state.create_physical_plan(&self.plan).await?,
             run: Arc::clone(&self.run),
-            properties: properties(&self.schema),
+            properties: properties(&Arc::new(self.schema.project(&projection)?)),
+            projection,
             metrics: ExecutionPlanMetricsSet::new(),
-        });
-        let Some(projection) = projection else {
-            return Ok(rows);
-        };
-        let columns = projection.iter().map(|&index| {
-            let name = self.schema.field(index).name();
-            (Arc::new(Column::new(name, index)) as _, name.clone())
-        });
-        let columns: Vec<(Arc<dyn PhysicalExpr>, String)> = columns.collect();
-        Ok(Arc::new(ProjectionExec::try_new(columns, rows)?))
+        }))
     }
 }
 
@@ -118,6 +112,8 @@ fn properties(schema: &SchemaRef) -> Arc<PlanProperties> {
 struct RememberedExec {
     plan: Arc<dyn ExecutionPlan>,
     run: Arc<Mutex<Option<Run>>>,
+    /// The columns that it reads.
+    projection: Vec<usize>,
     properties: Arc<PlanProperties>,
     /// What the plan read, if it was this query that ran it.
     metrics: ExecutionPlanMetricsSet,
@@ -175,10 +171,10 @@ impl ExecutionPlan for RememberedExec {
                 };
             Ok::<_, DataFusionError>(rows)
         };
-        let schema = self.schema();
+        let (schema, projection) = (self.schema(), self.projection.clone());
         let rows = stream::once(rows)
             .try_flatten()
-            .map(move |batch| typed(&batch?, &schema));
+            .map(move |batch| own(&typed(&batch?.project(&projection)?, &schema)?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 }
@@ -248,7 +244,30 @@ fn typed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields());
     let columns = columns.map(|(column, field)| cast(column, field.data_type()));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &rows,
+    )?)
+}
+
+/// The rows in memory of their own. They are slices of large arrays, and each of those who keep them would count all of these for each slice.
+fn own(batch: &RecordBatch) -> Result<RecordBatch> {
+    let all = UInt64Array::from_iter_values(0..batch.num_rows() as u64);
+    let columns = batch.columns().iter().map(|column| {
+        Ok(match column.as_string_view_opt() {
+            Some(texts) => Arc::new(compacted(texts)) as ArrayRef,
+            None => take(column, &all, None)?,
+        })
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        batch.schema(),
+        columns,
+        &rows,
+    )?)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, StringViewBuilder};
+use arrow::array::{Array, AsArray, StringViewArray, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
 
@@ -22,13 +22,13 @@ pub(super) fn compact() -> ScalarUDF {
         "compact",
         vec![DataType::Utf8View],
         DataType::Utf8View,
-        |values| {
-            let mut texts =
-                StringViewBuilder::with_capacity(values[0].len()).with_deduplicate_strings();
-            for text in values[0].as_string_view() {
-                texts.append_option(text);
-            }
-            Ok(Arc::new(texts.finish()))
-        },
+        |values| Ok(Arc::new(compacted(values[0].as_string_view()))),
     )
+}
+
+/// The same texts, each once, in memory of their own.
+pub(crate) fn compacted(texts: &StringViewArray) -> StringViewArray {
+    let mut own = StringViewBuilder::with_capacity(texts.len()).with_deduplicate_strings();
+    texts.iter().for_each(|text| own.append_option(text));
+    own.finish()
 }

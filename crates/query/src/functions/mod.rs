@@ -42,6 +42,7 @@ mod visit_minutes;
 mod visitor_class;
 mod vouched;
 
+pub(crate) use compact::compacted;
 pub use help::{FunctionHelp, functions};
 
 /// Makes every function known to a session.
