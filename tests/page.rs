@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -185,7 +186,9 @@ fn values_are_read_where_the_mouse_is_and_by_arrow_keys() {
     browser.press(escape);
     assert_eq!(says(&browser), "");
     // Where nobody came, there is no share of errors: the next that has one is read.
+    // The page moves to it, and a moment later Chromium tells what is under the pointer now.
     browser.run("document.querySelector('#error-spikes figure.chart > svg').focus()");
+    std::thread::sleep(Duration::from_millis(500));
     browser.press(end);
     for start in ["2026-11-14 18:00", "2026-11-14 12:00"] {
         let said = says(&browser);
