@@ -272,11 +272,26 @@ fn own(batch: &RecordBatch) -> Result<RecordBatch> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{Int64Array, StringViewArray};
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
+
+    #[test]
+    fn a_slice_gets_memory_of_its_own() {
+        let texts = (0..10_000).map(|row| Some(format!("a text of more than twelve bytes, {row}")));
+        let texts: StringViewArray = texts.collect();
+        let numbers = Int64Array::from_iter_values(0..10_000);
+        let columns: [(&str, ArrayRef); 2] =
+            [("text", Arc::new(texts)), ("number", Arc::new(numbers))];
+        let slice = RecordBatch::try_from_iter(columns).unwrap().slice(5_000, 3);
+        assert!(slice.get_array_memory_size() > 500_000);
+        let own = own(&slice).unwrap();
+        assert_eq!(own, slice);
+        assert!(own.get_array_memory_size() < 20_000);
+    }
 
     /// Asks twice for a remembered table of three rows, in a session with so much memory.
     async fn check(memory_bytes: usize, is_kept: bool) {

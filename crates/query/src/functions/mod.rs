@@ -3,7 +3,8 @@
 //!
 //! Functions of one row come first. Functions over a series are window functions that see their whole partition, in its order:
 //! `error_spike`, `minute_state` and `visitor_class`. Aggregates merge what minutes hold: `histogram_merge`, `hll_merge` and
-//! `minute_tally`; `approx_quantile` is for many groups, and `visit` holds what each of many visitors asked for. A function of many values takes them in one `named_struct`, by name.
+//! `minute_tally`; `approx_quantile` is for many groups,
+//! `percentile_cont` is DataFusion's with a fault mended, and `visit` holds what each of many visitors asked for. A function of many values takes them in one `named_struct`, by name.
 
 use std::sync::Arc;
 
