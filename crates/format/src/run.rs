@@ -292,7 +292,9 @@ impl Shape {
             Self::Status => LineErrorKind::BadStatus,
             Self::Digits | Self::Decimal => LineErrorKind::BadNumber,
             Self::Address => LineErrorKind::NotAnAddress,
-            Self::Mark | Self::List | Self::Word | Self::Text => LineErrorKind::MissingLiteral,
+            Self::Mark | Self::List | Self::Protocol | Self::Word | Self::Text => {
+                LineErrorKind::MissingLiteral
+            }
         }
     }
 }

@@ -113,6 +113,8 @@ pub(crate) enum Shape {
     Mark,
     List,
     Address,
+    /// Letters, a slash and a version: `HTTP/1.1`; Apache writes `INCLUDED` too.
+    Protocol,
     Word,
     Text,
 }
@@ -517,6 +519,7 @@ impl Shape {
                 Self::List
             }
             (Kind::Address, _) => Self::Address,
+            (Kind::Word, "server_protocol") => Self::Protocol,
             (Kind::Word, _) => Self::Word,
             (Kind::Text | Kind::Request, _) => Self::Text,
         }
@@ -531,11 +534,12 @@ impl Shape {
                 }
                 _ => missing.length(rest),
             },
-            Self::Digits | Self::Decimal | Self::List | Self::Address => {
+            Self::Digits | Self::Decimal | Self::List | Self::Address | Self::Protocol => {
                 let length = match self {
                     Self::Digits => leading(rest, |byte| byte.is_ascii_digit()),
                     Self::Decimal => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
                     Self::List => list(&rest[..rest.len().min(LIST_BYTES_MAX)]),
+                    Self::Protocol => protocol(rest),
                     _ => word(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
                         IN_ADDRESS[usize::from(byte)]
                     }),
@@ -599,6 +603,7 @@ impl Shape {
         match self {
             Self::TimeLocal | Self::TimeIso8601 | Self::Msec => byte.is_ascii_digit(),
             Self::Status | Self::Digits | Self::Decimal => byte.is_ascii_digit() || byte == b'-',
+            Self::Protocol => byte.is_ascii_alphabetic() || byte == b'-',
             Self::Address | Self::List => self.allows(byte),
             Self::Word | Self::Text | Self::Mark | Self::Pattern => true,
         }
@@ -640,6 +645,17 @@ fn leading(rest: &[u8], allows: impl Fn(u8) -> bool) -> usize {
     rest.iter()
         .position(|byte| !allows(*byte))
         .unwrap_or(rest.len())
+}
+
+/// The length of a protocol with its version.
+fn protocol(rest: &[u8]) -> usize {
+    let name = leading(rest, |byte| byte.is_ascii_alphabetic());
+    match &rest[name..] {
+        [b'/', version @ ..] if name > 0 => {
+            name + 1 + leading(version, |byte| byte.is_ascii_digit() || byte == b'.')
+        }
+        _ => name,
+    }
 }
 
 /// The length of an upstream list: words with `, ` or ` : ` between.

@@ -514,3 +514,28 @@ fn what_a_client_sends_does_not_change_the_format_of_its_line() {
         }
     }
 }
+
+#[test]
+fn a_target_goes_on_to_the_last_protocol_whatever_parts_the_fields() {
+    let text = r#"$time_iso8601|$remote_addr|$request_uri|$server_protocol|$status|$request_time|"$http_user_agent""#;
+    let format = CompiledFormat::compile(text).expect("a format");
+    for target in [
+        "/a|b",
+        "/x|/.env",
+        "/a|HTTP/1.1|200|0.001|",
+        "/a|-|404|0.000",
+    ] {
+        for protocol in ["HTTP/1.1", "HTTP/2.0", "-"] {
+            let line = format!(
+                r#"2026-11-23T16:17:34+00:00|192.0.2.7|{target}|{protocol}|404|0.000|"evil\x22|200""#
+            );
+            let hit = format.parse(line.as_bytes()).expect(&line);
+            let value =
+                |slot: usize| hit.values[slot].map(|value| value.escape_ascii().to_string());
+            assert_eq!(value(2).as_deref(), Some(target), "{line}");
+            let known = Some(protocol).filter(|protocol| *protocol != "-");
+            assert_eq!(value(3).as_deref(), known, "{line}");
+            assert_eq!(value(4).as_deref(), Some("404"), "{line}");
+        }
+    }
+}

@@ -32,6 +32,7 @@ enum Form {
     Decimal,
     List,
     Address,
+    Protocol,
     Word,
     /// Nginx answers a target that does not begin with a slash before it has a URI.
     Uri,
@@ -144,8 +145,9 @@ impl Reference {
         match (field.form, next) {
             (Form::Text | Form::Uri, _) => false,
             (Form::Word, Some(b'"')) if self.escape != Escape::None => true,
-            (Form::Word | Form::Address, None) => index + 1 == self.fields.len(),
+            (Form::Word | Form::Address | Form::Protocol, None) => index + 1 == self.fields.len(),
             (Form::Address, Some(next)) => !is_in_address(next),
+            (Form::Protocol, Some(next)) => !is_in_protocol(next),
             (Form::Word, Some(next)) => matches!(next, b' ' | b'"'),
             (Form::List, Some(next)) => {
                 let is_separator = [&b", "[..], b" : "]
@@ -265,6 +267,7 @@ impl Form {
             (Kind::Seconds | Kind::Decimal, _) => Self::Decimal,
             (Kind::List | Kind::StatusList | Kind::SecondsList, _) => Self::List,
             (Kind::Address, _) => Self::Address,
+            (Kind::Word, "server_protocol") => Self::Protocol,
             (Kind::Word, _) => Self::Word,
             (Kind::Text, "request_uri" | "uri" | "document_uri") => Self::Uri,
             (Kind::Text | Kind::Request, _) => Self::Text,
@@ -285,6 +288,7 @@ impl Form {
             Self::Decimal => is_missing || is_decimal(raw),
             Self::List => is_missing || is_list(raw),
             Self::Address => is_missing || is_address(raw),
+            Self::Protocol => is_missing || raw.iter().copied().all(is_in_protocol),
             // A colon alone is what stands between two groups of upstreams.
             Self::Word => raw != b":" && !raw.iter().any(|byte| matches!(byte, b' ' | b'"')),
             Self::Uri => is_missing || raw.starts_with(b"/"),
@@ -398,6 +402,11 @@ fn is_list(raw: &[u8]) -> bool {
 fn is_address(raw: &[u8]) -> bool {
     let text = std::str::from_utf8(raw).unwrap_or_default();
     text == "unix:" || text.parse::<IpAddr>().is_ok()
+}
+
+/// Nginx writes a name and a version.
+fn is_in_protocol(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.')
 }
 
 fn is_in_address(byte: u8) -> bool {

@@ -129,6 +129,14 @@ fn value(name: &str) -> BoxedStrategy<Option<Vec<u8>>> {
         "gzip_ratio" => select(vec![None, Some("3.14"), Some("1.00")])
             .prop_map(|ratio| ratio.map(|ratio| ratio.as_bytes().to_vec()))
             .boxed(),
+        "server_protocol" => select(vec![
+            None,
+            Some("HTTP/1.0"),
+            Some("HTTP/1.1"),
+            Some("HTTP/2.0"),
+        ])
+        .prop_map(|protocol| protocol.map(|protocol| protocol.as_bytes().to_vec()))
+        .boxed(),
         "remote_addr" => select(vec![
             "192.0.2.7",
             "2001:db8::1",
@@ -207,6 +215,7 @@ const NAMES: &[&str] = &[
     "upstream_response_time",
     "host",
     "scheme",
+    "server_protocol",
     "server_port",
     "http_a",
     "http_b",
