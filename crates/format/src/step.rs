@@ -218,6 +218,10 @@ impl Plan {
         for index in (0..self.steps.len()).rev() {
             let (before, following) = self.steps.split_at_mut(index + 1);
             let step = &mut before[index];
+            // What parts words says where a protocol ends, whatever is in it.
+            if step.shape == Shape::Protocol && matches!(step.after.first(), Some(b' ' | b'"')) {
+                step.shape = Shape::Word;
+            }
             step.end = step.find_end(following, escape);
         }
     }
@@ -534,12 +538,11 @@ impl Shape {
                 }
                 _ => missing.length(rest),
             },
-            Self::Digits | Self::Decimal | Self::List | Self::Address | Self::Protocol => {
+            Self::Digits | Self::Decimal | Self::List | Self::Address => {
                 let length = match self {
                     Self::Digits => leading(rest, |byte| byte.is_ascii_digit()),
                     Self::Decimal => leading(rest, |byte| byte.is_ascii_digit() || byte == b'.'),
                     Self::List => list(&rest[..rest.len().min(LIST_BYTES_MAX)]),
-                    Self::Protocol => protocol(rest),
                     _ => word(&rest[..rest.len().min(ADDRESS_BYTES_MAX)], |byte| {
                         IN_ADDRESS[usize::from(byte)]
                     }),
@@ -563,6 +566,11 @@ impl Shape {
                 let length = memchr2(b' ', b'"', rest).unwrap_or(rest.len());
                 Some(if rest[..length] == *b":" { 0 } else { length })
             }
+            // Nginx writes nothing for a version that it does not know.
+            Self::Protocol => Some(match protocol(rest) {
+                0 => usize::from(rest.first() == Some(&b'-')),
+                length => length,
+            }),
             Self::Text => Some(rest.len()),
         }
     }
@@ -603,9 +611,8 @@ impl Shape {
         match self {
             Self::TimeLocal | Self::TimeIso8601 | Self::Msec => byte.is_ascii_digit(),
             Self::Status | Self::Digits | Self::Decimal => byte.is_ascii_digit() || byte == b'-',
-            Self::Protocol => byte.is_ascii_alphabetic() || byte == b'-',
             Self::Address | Self::List => self.allows(byte),
-            Self::Word | Self::Text | Self::Mark | Self::Pattern => true,
+            Self::Protocol | Self::Word | Self::Text | Self::Mark | Self::Pattern => true,
         }
     }
 }

@@ -525,7 +525,7 @@ fn a_target_goes_on_to_the_last_protocol_whatever_parts_the_fields() {
         "/a|HTTP/1.1|200|0.001|",
         "/a|-|404|0.000",
     ] {
-        for protocol in ["HTTP/1.1", "HTTP/2.0", "-"] {
+        for protocol in ["HTTP/1.1", "HTTP/2.0", "-", ""] {
             let line = format!(
                 r#"2026-11-23T16:17:34+00:00|192.0.2.7|{target}|{protocol}|404|0.000|"evil\x22|200""#
             );

@@ -301,7 +301,10 @@ impl Form {
         let is_missing = match escape {
             Escape::Default => raw == b"-",
             // Text that is not there and text that is empty look alike.
-            _ => raw.is_empty() && !matches!(self, Self::Text | Self::Uri | Self::Word),
+            _ => {
+                raw.is_empty()
+                    && !matches!(self, Self::Text | Self::Uri | Self::Word | Self::Protocol)
+            }
         };
         (!is_missing).then_some(raw)
     }

@@ -134,6 +134,8 @@ fn value(name: &str) -> BoxedStrategy<Option<Vec<u8>>> {
             Some("HTTP/1.0"),
             Some("HTTP/1.1"),
             Some("HTTP/2.0"),
+            // A version that Nginx does not know.
+            Some(""),
         ])
         .prop_map(|protocol| protocol.map(|protocol| protocol.as_bytes().to_vec()))
         .boxed(),
