@@ -8,17 +8,31 @@
 -- alert: rows with verdict = 'FAIL' > 0
 --
 -- One row per ISO week of the window, oldest first: week, start and end (of the part in the window), verdict, uptime (good / judged
--- minutes; NULL when none is judged), lower and upper (unknown minutes taken as down, as up), coverage and judged_share (shares of all
+-- minutes; NULL when none is judged), lower and upper (unknown minutes taken as down, as up; lower: also the longest silence of an hour or more
+-- that earlier weeks do not explain, since one outage may have met nobody), coverage and judged_share (shares of all
 -- minutes), minutes by state, request_ratio (good / (good + bad) requests without probes), the same of people alone, and budget_left (the
 -- minutes that may still be bad if the target is to be met, unknown ones taken as up; negative: overspent).
 --
 -- Decided by judged_minutes(): the state of each minute, learned from four weeks before the window on. Unknown are UNCOVERED and SUSPECT
--- minutes; IDLE and MAINT ones count for neither side. Simplified as said there.
+-- minutes; other IDLE and MAINT ones count for neither side. Simplified as said there.
 WITH
 minutes AS (
     SELECT iso_week(minute, $tz) AS week, *
     FROM judged_minutes($since - INTERVAL '28 days', $until)
     WHERE minute >= $since
+),
+-- What of a silence lies in a week.
+silences AS (
+    SELECT week, run, count(*) AS minutes
+    FROM (
+        SELECT week, extract(epoch FROM minute) / 60 - row_number() OVER (ORDER BY minute) AS run
+        FROM minutes
+        WHERE state = 'IDLE' AND evidence = 'unexplained_silence'
+    )
+    GROUP BY week, run
+),
+unseen AS (
+    SELECT week, max(minutes) AS unseen FROM silences GROUP BY week
 ),
 weeks AS (
     SELECT week,
@@ -41,13 +55,13 @@ weeks AS (
 ),
 -- What is unknown could have been down, or up.
 bounded AS (
-    SELECT *,
+    SELECT weeks.*,
            up + degraded + down AS judged,
            CASE WHEN up + degraded + down + suspect + uncovered = 0 THEN 0.0
-                ELSE good / (up + degraded + down + suspect + uncovered) END AS lower,
+                ELSE good / (up + degraded + down + suspect + uncovered + coalesce(unseen, 0)) END AS lower,
            CASE WHEN up + degraded + down + suspect + uncovered = 0 THEN 1.0
                 ELSE (good + suspect + uncovered) / (up + degraded + down + suspect + uncovered) END AS upper
-    FROM weeks
+    FROM weeks LEFT JOIN unseen ON unseen.week = weeks.week
 )
 SELECT week, start, "end",
        uptime_verdict(lower, upper, CAST(judged AS DOUBLE) / minutes, $target) AS verdict,

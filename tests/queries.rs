@@ -161,6 +161,42 @@ async fn minutes_after_the_last_line_leave_the_verdict_open() {
 }
 
 #[tokio::test]
+async fn the_longest_silence_that_nothing_explains_may_be_an_outage() {
+    let mut log = Log::default();
+    // Two silences of an hour and more, the longer one in the first week without a like.
+    let served = (0..60).chain(120..180).chain(270..360);
+    for minute in served {
+        log.visit("192.0.2.1", minute * 60, 200, FIREFOX);
+    }
+    let settings = window("2026-11-09T00:00:00Z", "2026-11-09T06:00:00Z");
+    check_with(&log, "uptime", &settings, &[
+        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people|budget_left",
+        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T06:00:00Z|UNDETERMINED|1.0|0.7|1.0|1.0|0.5833333333333334|210|0|0|0|150|0|0|1.0|1.0|10.500000000000009",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn windows_from_before_the_first_request_share_their_visitors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.log");
+    std::fs::write(&file, &five_minutes().0).unwrap();
+    let engine = engine(&file, TIMED).await;
+    engine.time_range().await.unwrap();
+    let bots = async |since: &str| {
+        let settings = window(since, "2026-11-09T00:05:00Z");
+        shown(&engine.query("bots", &settings).await.unwrap())
+    };
+    let early = bots("2026-10-12T00:00:00Z").await;
+    let read = engine.lines_read();
+    assert_eq!(bots("2026-11-02T00:00:00Z").await, early);
+    assert_eq!(engine.lines_read(), read);
+    // From the second minute on there are fewer.
+    assert_ne!(bots("2026-11-09T00:01:00Z").await, early);
+    assert!(engine.lines_read() > read);
+}
+
+#[tokio::test]
 async fn incidents_join_the_minutes_that_failed() {
     check(
         "incidents",

@@ -18,6 +18,13 @@ pub const NEAR_MINUTES: usize = 5;
 pub const SILENCE_INCREDIBLE: f64 = 1e-6;
 /// Silence less likely than this is SUSPECT.
 pub const SILENCE_UNLIKELY: f64 = 1e-3;
+/// Silence of so many minutes is to be explained, see [`UNEXPLAINED_SILENCE`].
+pub const SILENCE_LONG_MINUTES: usize = 60;
+/// Independent arrivals expected in a silence, up to which earlier weeks explain it: nobody comes at such times.
+pub const SILENCE_EXPLAINED: f64 = 1.0;
+/// The rule of the IDLE minutes of a long silence that earlier weeks do not explain: not unlikely enough to be SUSPECT, or nothing is known
+/// yet of such times.
+pub const UNEXPLAINED_SILENCE: &str = "unexplained_silence";
 /// Idle minutes up to this many in a row take the state of the two minutes around them where those agree (UP or DOWN).
 pub const IDLE_BRIDGE_MINUTES: usize = 15;
 /// Probes that came in vain beside people who were served: from so many on, the probe is broken and not the site.
@@ -80,7 +87,9 @@ pub struct MinuteEvidence {
     pub probe_bad_near: u64,
     /// A probe misses two periods, and this minute is at or after the first probe that it missed.
     pub probe_missed: bool,
-    /// Requests expected in the silence that this minute belongs to, divided by their dispersion; `None` when unknown.
+    /// Minutes of the silence that this minute belongs to.
+    pub silence_minutes: usize,
+    /// Requests expected in that silence, divided by their dispersion; `None` when unknown.
     pub silence_expected: Option<f64>,
     /// That expectation rests on at least one full earlier week.
     pub full_week_known: bool,
@@ -92,6 +101,13 @@ impl MinuteEvidence {
         self.bad_near >= 2
             && (self.bad_clients_near >= 2 || self.probe_bad_near >= 1)
             && 1.0 - good_fraction(self.good_near, self.bad_near) >= DOWN_SHARE
+    }
+
+    fn is_unexplained(&self) -> bool {
+        self.silence_minutes >= SILENCE_LONG_MINUTES
+            && self
+                .silence_expected
+                .is_none_or(|expected| expected > SILENCE_EXPLAINED)
     }
 }
 
@@ -122,6 +138,7 @@ pub fn minute_state(evidence: &MinuteEvidence) -> (MinuteState, &'static str) {
             (Down, "incredible_silence")
         }
         Some(chance) if chance <= SILENCE_UNLIKELY => (Suspect, "unlikely_silence"),
+        _ if evidence.is_unexplained() => (Idle, UNEXPLAINED_SILENCE),
         _ => (Idle, "idle"),
     }
 }
@@ -254,7 +271,8 @@ pub fn judge_minutes(minutes: &[Minute], probes: &[Probe]) -> Result<Vec<Judged>
         };
         let until = silent_until.max(from + 1);
         for (at, &missed) in probe_missed.iter().enumerate().take(until).skip(from) {
-            let one = judge_one(minutes, at, missed, silence);
+            let silent = silent_until - from;
+            let one = judge_one(minutes, at, missed, (silent, silence));
             history.push(matches!(one.state, MinuteState::Up | MinuteState::Idle));
             judged.push(one);
         }
@@ -267,7 +285,7 @@ fn judge_one(
     minutes: &[Minute],
     at: usize,
     probe_missed: bool,
-    silence: Option<Silence>,
+    (silence_minutes, silence): (usize, Option<Silence>),
 ) -> Judged {
     let minute = &minutes[at];
     let mut evidence = MinuteEvidence {
@@ -276,6 +294,7 @@ fn judge_one(
         good: minute.good_all(),
         bad: minute.bad_all(),
         probe_missed,
+        silence_minutes,
         silence_expected: silence.map(|silence| silence.expected),
         full_week_known: silence.is_some_and(|silence| silence.full_week_known),
         ..MinuteEvidence::default()

@@ -1,6 +1,6 @@
 //! Uptime over a window, its bounds, its verdict and its incidents.
 
-use crate::minute::{Judged, MinuteState};
+use crate::minute::{Judged, MinuteState, UNEXPLAINED_SILENCE};
 
 /// Judged share below which a window can pass at best UNDETERMINED.
 pub const JUDGED_SHARE_MIN: f64 = 0.5;
@@ -45,9 +45,9 @@ impl Verdict {
 pub struct Uptime {
     /// Good minutes by good and bad ones, 0..=1; `None` when no minute could be judged.
     pub uptime: Option<f64>,
-    /// The same if every UNCOVERED and SUSPECT minute was down.
+    /// The same if every UNCOVERED and SUSPECT minute was down, and the longest silence that nothing explains.
     pub lower: f64,
-    /// The same if each of them was up.
+    /// The same if every UNCOVERED and SUSPECT minute was up.
     pub upper: f64,
     /// Covered minutes by all minutes.
     pub coverage: f64,
@@ -77,10 +77,11 @@ pub struct Uptime {
 ///
 /// - uptime = Σ good fraction / (UP + DEGRADED + DOWN);
 /// - lower and upper: UNCOVERED and SUSPECT minutes join the divisor, and count as down or as up;
+/// - lower too: one outage may have gone unseen, which was at most the longest run of IDLE minutes by [`UNEXPLAINED_SILENCE`];
 /// - verdict: PASS if lower >= target, FAIL if upper < target, else UNDETERMINED; PASS needs a judged share of
 ///   [`JUDGED_SHARE_MIN`].
 ///
-/// IDLE and MAINT minutes count for neither side. An empty window is UNDETERMINED, with bounds 0 and 1 and shares 0.
+/// Other IDLE minutes and MAINT ones count for neither side. An empty window is UNDETERMINED, with bounds 0 and 1 and shares 0.
 #[must_use]
 pub fn uptime(judged: &[Judged], target: f64) -> Uptime {
     let count = |state| judged.iter().filter(|minute| minute.state == state).count();
@@ -97,14 +98,14 @@ pub fn uptime(judged: &[Judged], target: f64) -> Uptime {
     let good: f64 = judged.iter().map(|minute| minute.good_fraction).sum();
     let decided = up + degraded + down;
     let unknown = suspect + uncovered;
-    let bound = |extra: usize| {
-        if decided + unknown == 0 {
-            None
-        } else {
-            Some((good + real(extra)) / real(decided + unknown))
-        }
+    let unseen = longest_unexplained(judged);
+    let is_unseen = |minute: &Judged| {
+        unseen.is_some_and(|(from, until)| (from..until).contains(&minute.minute))
     };
-    let (lower, upper) = (bound(0).unwrap_or(0.0), bound(unknown).unwrap_or(1.0));
+    let with_unseen = decided + unknown + judged.iter().filter(|minute| is_unseen(minute)).count();
+    let bound = |good: f64, of: usize| (of > 0).then(|| good / real(of));
+    let lower = bound(good, with_unseen).unwrap_or(0.0);
+    let upper = bound(good + real(unknown), decided + unknown).unwrap_or(1.0);
     let share = |part: usize| {
         if judged.is_empty() {
             0.0
@@ -117,6 +118,7 @@ pub fn uptime(judged: &[Judged], target: f64) -> Uptime {
     let deciding = if verdict == Verdict::Undetermined {
         runs(judged, |minute| {
             matches!(minute.state, MinuteState::Uncovered | MinuteState::Suspect)
+                || is_unseen(minute)
         })
     } else {
         Vec::new()
@@ -328,6 +330,16 @@ fn incident(minutes: &[Judged], kind: IncidentKind, state: MinuteState) -> Incid
         bad: minutes.iter().map(|minute| minute.bad).sum(),
         good: minutes.iter().map(|minute| minute.good).sum(),
     }
+}
+
+/// The longest silence that may hide an outage which nobody met, as first minute and minute after the last.
+fn longest_unexplained(judged: &[Judged]) -> Option<(i64, i64)> {
+    let silences = runs(judged, |minute| {
+        minute.state == MinuteState::Idle && minute.evidence == UNEXPLAINED_SILENCE
+    });
+    silences
+        .into_iter()
+        .max_by_key(|(from, until)| until - from)
 }
 
 fn runs(judged: &[Judged], wanted: impl Fn(&Judged) -> bool) -> Vec<(i64, i64)> {

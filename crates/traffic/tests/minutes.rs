@@ -375,6 +375,33 @@ fn uptime_counts_judged_minutes_and_bounds_the_unknown() {
 }
 
 #[test]
+fn the_longest_silence_that_nothing_explains_may_have_been_an_outage() {
+    let day = |silent: u16| {
+        let silence = ".".repeat(usize::from(silent));
+        format!("{silence}{}", "u".repeat(usize::from(1_440 - silent)))
+    };
+    // An hour, and as long less a minute, of which nothing is known yet.
+    for (silent, unseen, verdict) in [
+        (59, 0, Verdict::Pass),
+        (60, 60, Verdict::Pass),
+        (90, 90, Verdict::Undetermined),
+    ] {
+        let lower = f64::from(1_440 - silent) / f64::from(1_440 - silent + unseen);
+        check_uptime(&day(silent), 0.95, (Some(1.0), lower, 1.0, verdict));
+    }
+    let two = judge(&story(&[day(90), day(60)].concat()));
+    assert_eq!(uptime(&two, 0.99).deciding, vec![(0, 90)]);
+    // Nobody ever comes at night: from the second day on that is known.
+    let nights = judge(&story(&day(600).repeat(9)));
+    let evidence = |minutes: &[Judged]| minutes[0].evidence;
+    assert_eq!(evidence(&nights), "unexplained_silence");
+    for day in nights.chunks(1_440).skip(2) {
+        assert_eq!(evidence(day), "idle");
+        assert_eq!(uptime(day, 0.95).verdict, Verdict::Pass);
+    }
+}
+
+#[test]
 fn an_open_verdict_names_the_minutes_that_decide() {
     let week = uptime(&judge(&story("uuuu??uuu?ux")), 0.8);
     assert_eq!(week.deciding, vec![(4, 6), (9, 10)]);
