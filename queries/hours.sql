@@ -10,19 +10,14 @@
 --
 -- Decided by visitors(). Simplified as said there.
 WITH
-hours AS (
-    SELECT (date_part('dow', local_date(time, $tz)) + 6) % 7 + 1 AS weekday,
-           local_hour(time, $tz) AS hour,
-           client, http_user_agent,
-           count(*) AS requests
-    FROM requests
-    WHERE time >= $since AND time < $until
-    GROUP BY 1, 2, 3, 4
+minutes AS (
+    SELECT unnest(visit_minutes(visit)) AS met
+    FROM visitors($since, $until)
+    WHERE class = 'human'
 )
-SELECT h.weekday, h.hour, sum(h.requests) AS requests
-FROM visitors($since, $until) v
-JOIN hours h
-  ON (v.client IS NOT DISTINCT FROM h.client) AND (v.http_user_agent IS NOT DISTINCT FROM h.http_user_agent)
-WHERE v.class = 'human'
-GROUP BY h.weekday, h.hour
-ORDER BY h.weekday, h.hour
+SELECT (date_part('dow', local_date(get_field(met, 'minute'), $tz)) + 6) % 7 + 1 AS weekday,
+       local_hour(get_field(met, 'minute'), $tz) AS hour,
+       sum(get_field(met, 'requests')) AS requests
+FROM minutes
+GROUP BY 1, 2
+ORDER BY weekday, hour

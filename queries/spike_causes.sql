@@ -19,17 +19,22 @@ WITH
 spikes AS (
     SELECT * FROM judged_spikes($since - INTERVAL '28 days', $since, $until, $min_requests, $min_errors) WHERE $spike = 0 OR number = $spike
 ),
+-- By minute, so that a request is held against the spikes of its minute alone.
+spike_minutes AS (
+    SELECT *, unnest(minute_range(start, "end")) AS minute FROM spikes
+),
 asked AS (
     SELECT s.number, s.start, s."end", r.server_name,
            outcome(r.status, r.request_time, r.upstream_status) = 'bad' AS is_bad,
            path_template(r.path) AS path, r.client, ip_neighbourhood(r.client) AS network, v.class,
            CAST(r.status AS VARCHAR) AS status, r.upstream_status, r.http_user_agent AS agent,
            r.time, r.source, r.line_offset
-    FROM spikes s
-    JOIN requests r ON (r.server_name IS NOT DISTINCT FROM s.server_name) AND r.time >= s.start AND r.time < s."end"
+    FROM spike_minutes s
+    JOIN requests r ON date_trunc('minute', r.time) = s.minute AND (r.server_name IS NOT DISTINCT FROM s.server_name)
     JOIN visitors($since - INTERVAL '28 days', $until) v
       ON (v.client IS NOT DISTINCT FROM r.client) AND (v.http_user_agent IS NOT DISTINCT FROM r.http_user_agent)
-    WHERE class_decides(v.class) AND NOT is_maintenance(r.time)
+    WHERE r.time >= $since - INTERVAL '28 days' AND r.time < $until
+      AND class_decides(v.class) AND NOT is_maintenance(r.time)
       AND outcome(r.status, r.request_time, r.upstream_status) IN ('good', 'bad')
 ),
 valued AS (
