@@ -12,50 +12,57 @@
 -- as normal), single_client (one client made more than 80 % of the errors), top_client and top_status (of the minute and sender with the
 -- most errors).
 --
--- Decided by visitors(), who counts, and by error_spike(), learned from learned_since on; declared maintenance is left out.
+-- Decided by deciding_requests(), who counts, and by error_spike(), learned from learned_since on.
 -- Series of one server that overlap are one spike: that of the path which has at least 80 % of the errors, else that of the whole server.
 WITH
-asked AS (
-    SELECT r.server_name, path_template(r.path) AS path, date_trunc('minute', r.time) AS minute, r.status,
-           v.client, v.hidden,
-           outcome(r.status, r.request_time, r.upstream_status) AS outcome
-    FROM visitors($learned_since, $until) v
-    JOIN requests r
-      ON (v.client IS NOT DISTINCT FROM r.client) AND (v.http_user_agent IS NOT DISTINCT FROM r.http_user_agent)
-    WHERE r.time >= $learned_since AND r.time < $until
-      AND class_decides(v.class) AND NOT is_maintenance(r.time)
+-- Each server as a whole is a series, and so is each path of it.
+live AS (
+    SELECT count(*) FILTER (WHERE whole = 0) + count(DISTINCT server_name) + coalesce(max(CASE WHEN server_name IS NULL THEN 1 ELSE 0 END), 0) AS series
+    FROM error_counts($learned_since, $until)
+),
+-- A path with fewer errors in all than a window needs has no spike: only the others are counted minute by minute.
+erring AS (
+    SELECT server_name, path
+    FROM error_counts($learned_since, $until)
+    WHERE whole = 0 AND bad >= $min_errors
+),
+counted AS (
+    SELECT server_name, path, whole, minute, n, bad FROM error_counts($learned_since, $until) WHERE whole = 1
+    UNION ALL
+    SELECT d.server_name, d.path, 0, d.minute, count(*), count(*) FILTER (WHERE d.is_bad)
+    FROM erring e
+    JOIN deciding_requests($learned_since, $until) d
+      ON (e.server_name IS NOT DISTINCT FROM d.server_name) AND (e.path IS NOT DISTINCT FROM d.path)
+    GROUP BY d.server_name, d.path, d.minute
 ),
 -- Whose and which they are is asked of errors alone.
-decided AS (
-    SELECT server_name, path, minute, outcome = 'bad' AS is_bad,
-           -- Where a balancer hides who asks, nobody is known to be the only one.
-           CASE WHEN outcome = 'bad' AND NOT hidden THEN client END AS client,
-           CASE WHEN outcome = 'bad' THEN status END AS status
-    FROM asked
-    WHERE outcome IN ('good', 'bad')
-),
--- Each server as a whole (whole = 1) and each path of it, by minute and sender of errors.
-sent AS (
-    SELECT server_name, path, grouping(path) AS whole, minute, client, status,
-           count(*) AS n,
-           count(*) FILTER (WHERE is_bad) AS bad
-    FROM decided
+senders AS (
+    SELECT server_name, path, grouping(path) AS whole, minute, client, status, count(*) AS bad
+    FROM deciding_requests($learned_since, $until)
+    WHERE is_bad
     GROUP BY GROUPING SETS ((server_name, path, minute, client, status), (server_name, minute, client, status))
 ),
-series AS (
-    SELECT compact(server_name) AS server_name, compact(path) AS path, whole, minute,
-           sum(n) AS n, sum(bad) AS bad,
-           compact(first_value(client ORDER BY bad DESC, client, status)) AS top_client,
+top_senders AS (
+    SELECT server_name, path, whole, minute,
+           first_value(client ORDER BY bad DESC, client, status) AS top_client,
            first_value(status ORDER BY bad DESC, client, status) AS top_status,
            max(bad) AS bad_of_top_client
-    FROM sent
+    FROM senders
     GROUP BY server_name, path, whole, minute
+),
+series AS (
+    SELECT compact(c.server_name) AS server_name, compact(c.path) AS path, c.whole, c.minute, c.n, c.bad,
+           compact(t.top_client) AS top_client, t.top_status, coalesce(t.bad_of_top_client, 0) AS bad_of_top_client
+    FROM top_senders t
+    RIGHT JOIN counted c
+      ON t.minute = c.minute AND t.whole = c.whole
+     AND (t.server_name IS NOT DISTINCT FROM c.server_name) AND (t.path IS NOT DISTINCT FROM c.path)
 ),
 judged AS (
     SELECT *, error_spike(named_struct(
                'server_name', server_name, 'path', path, 'whole', whole,
                'minute', minute, 'bad', bad, 'n', n, 'bad_of_top_client', bad_of_top_client, 'top_client', top_client,
-               'k_min', $min_errors, 'n_min', $min_requests))
+               'k_min', $min_errors, 'n_min', $min_requests, 'live', (SELECT series FROM live)))
            OVER (ORDER BY whole, server_name, path, minute) AS spike
     FROM series
 ),

@@ -1,6 +1,6 @@
 //! One DataFusion session over a lake or over raw logs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arrow::array::{
@@ -87,6 +87,8 @@ pub struct Engine {
     context: SessionContext,
     lines: Lines,
     timeout: Option<Duration>,
+    /// Microseconds since the epoch, once somebody looked.
+    first_request_us: Arc<OnceLock<i64>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -289,11 +291,13 @@ impl Engine {
             context.register_table(name, table)?;
         }
         context.register_table("sources", Arc::new(sources_table(sources)?))?;
-        tables::register(&context).await?;
+        let first_request_us = Arc::default();
+        tables::register(&context, &first_request_us).await?;
         Ok(Self {
             context,
             lines,
             timeout: options.timeout,
+            first_request_us,
         })
     }
 
@@ -418,7 +422,11 @@ impl Engine {
             let micros = micros.as_primitive::<Int64Type>();
             Ok(micros.is_valid(0).then(|| micros.value(0)))
         };
-        Ok(end(0)?.zip(end(1)?))
+        let range = end(0)?.zip(end(1)?);
+        if let Some((first, _)) = range {
+            self.first_request_us.get_or_init(|| first);
+        }
+        Ok(range)
     }
 
     /// What became of the lines of raw logs, also of those beyond a lake, once a query has read all of them; `None` over a lake alone.
@@ -518,6 +526,8 @@ fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
         .build_arc()?;
     let mut config = SessionConfig::new()
         .with_target_partitions(options.threads.max(1))
+        // The larger side of a join is not sorted out by its texts first; the smaller one is held once either way.
+        .with_repartition_joins(false)
         .with_information_schema(true);
     config.options_mut().execution.parquet.pushdown_filters = true;
     let state = SessionStateBuilder::new()

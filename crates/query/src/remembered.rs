@@ -35,6 +35,8 @@ use crate::functions::compacted;
 pub(crate) struct RememberedTable {
     plan: LogicalPlan,
     schema: SchemaRef,
+    /// Made for the first query: what each of them would open is opened once.
+    planned: Mutex<Option<Arc<dyn ExecutionPlan>>>,
     run: Arc<Mutex<Option<Run>>>,
 }
 
@@ -57,8 +59,18 @@ impl RememberedTable {
         Self {
             schema: Arc::clone(plan.schema().inner()),
             plan,
+            planned: Mutex::default(),
             run: Arc::default(),
         }
+    }
+
+    async fn planned(&self, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let planned = || self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = planned().as_ref() {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = state.create_physical_plan(&self.plan).await?;
+        Ok(Arc::clone(planned().get_or_insert(plan)))
     }
 
     /// What gives the rows.
@@ -88,7 +100,7 @@ impl TableProvider for RememberedTable {
         let all = || (0..self.schema.fields().len()).collect();
         let projection = projection.cloned().unwrap_or_else(all);
         Ok(Arc::new(RememberedExec {
-            plan: state.create_physical_plan(&self.plan).await?,
+            plan: self.planned(state).await?,
             run: Arc::clone(&self.run),
             properties: properties(&Arc::new(self.schema.project(&projection)?)),
             projection,

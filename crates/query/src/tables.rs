@@ -1,23 +1,25 @@
-//! Questions used as tables: `visitors(since, until)`, `judged_minutes(since, until)`, `judged_spikes(since, until, …)` and
-//! `busy_minutes(since, until, …)`.
+//! Questions used as tables: `visitors(since, until)`, `judged_minutes(since, until)`, `judged_spikes(since, until, …)` and others.
 //!
 //! Each is a file of `queries/tables` with the header of a named query. It is planned once, with its parameters left open; a call puts
 //! the arguments in their place. The rows of a call are worked out once in a session, as queries and reports use the same ones many times.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::datasource::{TableType, ViewTable, provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{LogicalPlan, TableScan};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableScan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::prelude::{Expr, SessionContext};
+use datafusion::prelude::{Expr, SessionContext, lit};
 
+use crate::functions::time_type;
 use crate::header::NamedQuery;
 use crate::remembered::RememberedTable;
 
@@ -36,13 +38,32 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../../queries/tables/judged_minutes.sql"),
     ),
     (
+        "deciding_requests",
+        include_str!("../../../queries/tables/deciding_requests.sql"),
+    ),
+    (
+        "error_counts",
+        include_str!("../../../queries/tables/error_counts.sql"),
+    ),
+    (
         "judged_spikes",
         include_str!("../../../queries/tables/judged_spikes.sql"),
     ),
 ];
 
-/// Makes the tables known to a session whose tables of requests are registered.
-pub(crate) async fn register(context: &SessionContext) -> Result<()> {
+/// Whose rows depend on the requests between its arguments and on nothing else: from whenever before the first request on they are asked for, they
+/// are the same.
+const OF_REQUESTS_ALONE: &[&str] = &["visitors"];
+
+/// Whose rows are too many to be kept: each query works them out.
+const LARGE: &[&str] = &["deciding_requests"];
+
+/// Makes the tables known to a session whose tables of requests are registered. Once `first_request_us` is known, calls that begin before it share
+/// their rows.
+pub(crate) async fn register(
+    context: &SessionContext,
+    first_request_us: &Arc<OnceLock<i64>>,
+) -> Result<()> {
     for (name, text) in FILES {
         let query =
             NamedQuery::parse(name, text).expect("a test reads every query of the queries folder");
@@ -53,6 +74,7 @@ pub(crate) async fn register(context: &SessionContext) -> Result<()> {
                 query,
                 plan,
                 calls: Mutex::default(),
+                first_request_us: Arc::clone(first_request_us),
             }))),
         );
     }
@@ -68,6 +90,8 @@ struct Inner {
     plan: LogicalPlan,
     /// By arguments.
     calls: Mutex<HashMap<Vec<String>, Arc<RememberedTable>>>,
+    /// Microseconds since the epoch, once somebody looked.
+    first_request_us: Arc<OnceLock<i64>>,
 }
 
 impl TableFunctionImpl for QueryTable {
@@ -92,28 +116,48 @@ impl TableFunctionImpl for QueryTable {
                 arguments: found.to_vec(),
             }));
         }
-        self.0.called(found)
+        Ok(match self.0.called(found)? {
+            Call::Kept(table) => table,
+            Call::Plan(plan) => Arc::new(ViewTable::new(plan, None)),
+        })
     }
 }
 
+/// What a call stands for.
+enum Call {
+    /// Rows that are worked out once.
+    Kept(Arc<RememberedTable>),
+    /// A plan that becomes part of the query's own.
+    Plan(LogicalPlan),
+}
+
 impl Inner {
-    fn called(&self, arguments: &[Expr]) -> Result<Arc<dyn TableProvider>> {
+    fn called(&self, arguments: &[Expr]) -> Result<Call> {
+        let mut arguments = arguments.to_vec();
+        if OF_REQUESTS_ALONE.contains(&self.query.name.as_str())
+            && let Some(&first) = self.first_request_us.get()
+            && time_us(&arguments[0])?.is_some_and(|since| since < first)
+        {
+            let first = ScalarValue::Int64(Some(first)).cast_to(&time_type())?;
+            arguments[0] = lit(first);
+        }
         let names = self.query.params.iter();
         let values: HashMap<String, &Expr> = names
             .map(|param| format!("${}", param.name))
-            .zip(arguments)
+            .zip(&arguments)
             .collect();
-        if !arguments.iter().all(is_fixed) {
-            return Ok(Arc::new(ViewTable::new(filled(&self.plan, &values)?, None)));
+        let is_kept = !LARGE.contains(&self.query.name.as_str());
+        if !is_kept || !arguments.iter().all(is_fixed) {
+            return Ok(Call::Plan(filled(&self.plan, &values)?));
         }
         let call: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(table) = calls.get(&call) {
-            return Ok(Arc::clone(table) as _);
+            return Ok(Call::Kept(Arc::clone(table)));
         }
         let table = Arc::new(RememberedTable::new(filled(&self.plan, &values)?));
         calls.insert(call, Arc::clone(&table));
-        Ok(table)
+        Ok(Call::Kept(table))
     }
 }
 
@@ -125,7 +169,7 @@ struct OpenCall {
 }
 
 impl OpenCall {
-    fn closed(&self, values: &HashMap<String, &Expr>) -> Result<Arc<dyn TableProvider>> {
+    fn closed(&self, values: &HashMap<String, &Expr>) -> Result<Call> {
         let arguments = self.arguments.iter();
         let arguments = arguments.map(|argument| with_values(argument.clone(), values));
         self.table.called(&arguments.collect::<Result<Vec<_>>>()?)
@@ -169,6 +213,21 @@ fn is_fixed(argument: &Expr) -> bool {
     !argument.exists(is_open).unwrap_or(true)
 }
 
+/// The time that an argument is, in microseconds since the epoch; `None` where it is not fixed.
+fn time_us(argument: &Expr) -> Result<Option<i64>> {
+    if !is_fixed(argument) {
+        return Ok(None);
+    }
+    let simplifier = ExprSimplifier::new(SimplifyContext::default());
+    let Expr::Literal(value, _) = simplifier.simplify(argument.clone())? else {
+        return Ok(None);
+    };
+    match value.cast_to(&time_type())? {
+        ScalarValue::TimestampMicrosecond(time_us, _) => Ok(time_us),
+        _ => Ok(None),
+    }
+}
+
 /// The plan with its placeholders replaced, each output column keeping its name.
 fn filled(plan: &LogicalPlan, values: &HashMap<String, &Expr>) -> Result<LogicalPlan> {
     let filled = plan.clone().transform_up_with_subqueries(|node| {
@@ -176,11 +235,15 @@ fn filled(plan: &LogicalPlan, values: &HashMap<String, &Expr>) -> Result<Logical
             && let Ok(table) = source_as_provider(&scan.source)
             && let Some(call) = table.downcast_ref::<OpenCall>()
         {
-            let source = provider_as_source(call.closed(values)?);
-            return Ok(Transformed::yes(LogicalPlan::TableScan(TableScan {
-                source,
-                ..scan.clone()
-            })));
+            return Ok(Transformed::yes(match call.closed(values)? {
+                Call::Kept(table) => LogicalPlan::TableScan(TableScan {
+                    source: provider_as_source(table),
+                    ..scan.clone()
+                }),
+                Call::Plan(plan) => LogicalPlanBuilder::from(plan)
+                    .alias(scan.table_name.clone())?
+                    .build()?,
+            }));
         }
         let names = NamePreserver::new(&node);
         let node = node.map_expressions(|expr| {

@@ -1,8 +1,9 @@
 //! `error_spike(named_struct(…)) OVER (ORDER BY whole, server_name, path, minute)`: which minutes have too many errors.
 //!
-//! STRUCT -> STRUCT, over all series that are judged side by side, one after the other, each minute of a series at most once. In: the series
+//! STRUCT -> STRUCT, over all series that may have a spike, one after the other, each minute of a series at most once. In: the series
 //! (`server_name`, `path`, `whole`: not 0 for all paths of a server), `minute`, `bad` and `n` (requests that decide), `top_client` and
-//! `bad_of_top_client` (who got most of the errors), and the same in each row `k_min` (errors) and `n_min` (requests in a window). Out: `start`, `end`
+//! `bad_of_top_client` (who got most of the errors), and the same in each row `k_min` (errors), `n_min` (requests in a window) and `live` (how many series
+//! are judged side by side, those without errors enough included, which need no rows). Out: `start`, `end`
 //! (exclusive), `opened` (when it was clear), `baseline`, `single_client`; all NULL outside of spikes. Wraps [`floodmark_traffic::spike::spikes`].
 //!
 //! `queries/tables/judged_spikes.sql` shows it in use.
@@ -47,7 +48,7 @@ fn judge(values: &[ArrayRef]) -> Result<ArrayRef> {
     let options = SpikeOptions {
         k_min: first("k_min")?.unwrap_or(0).into(),
         n_min: first("n_min")?.unwrap_or(0).into(),
-        live_series: u32::try_from(series.len()).unwrap_or(u32::MAX),
+        live_series: first("live")?.unwrap_or(1),
         ..SpikeOptions::default()
     };
     let mut written = Written::of(points.len());

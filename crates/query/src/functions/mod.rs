@@ -45,6 +45,7 @@ mod vouched;
 
 pub(crate) use compact::compacted;
 pub use help::{FunctionHelp, functions};
+pub(crate) use scalar::time_type;
 
 /// Makes every function known to a session.
 pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {

@@ -116,7 +116,7 @@ fn with_signature(
 }
 
 /// Microseconds since the epoch, UTC.
-pub(super) fn time_type() -> DataType {
+pub(crate) fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
