@@ -30,6 +30,7 @@ const FILES: &[&str] = files![
     "status_class",
     "uptime_verdict",
     "visit",
+    "visit_days",
     "visit_minutes",
     "visitor_class",
     "vouched",

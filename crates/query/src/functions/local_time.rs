@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, Date32Builder, Int64Builder, StringViewArray, StringViewBuilder,
+    Array, Date32Array, Date32Builder, Int64Builder, StringViewArray, StringViewBuilder,
     TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::DataType;
@@ -53,12 +53,17 @@ pub(super) fn week_start() -> ScalarUDF {
 
 pub(super) fn local_date() -> ScalarUDF {
     function_of_values("local_date", 2, DataType::Date32, |values| {
-        let times = LocalTimes::of(values)?;
-        let mut days = Date32Builder::with_capacity(times.rows);
-        let number = |day: NaiveDate, _| Some(day.num_days_from_ce() - EPOCH_DAY);
-        times.each(Stretch::Day, number, |day| days.append_option(day.copied()))?;
-        Ok(Arc::new(days.finish()))
+        Ok(Arc::new(dates(values)?))
     })
+}
+
+/// The days of times in their zone.
+pub(super) fn dates(times_and_zone: &[ColumnarValue]) -> Result<Date32Array> {
+    let times = LocalTimes::of(times_and_zone)?;
+    let mut days = Date32Builder::with_capacity(times.rows);
+    let number = |day: NaiveDate, _| Some(day.num_days_from_ce() - EPOCH_DAY);
+    times.each(Stretch::Day, number, |day| days.append_option(day.copied()))?;
+    Ok(days.finish())
 }
 
 pub(super) fn local_hour() -> ScalarUDF {

@@ -39,6 +39,7 @@ mod sketch;
 mod status_class;
 mod uptime_verdict;
 mod visit;
+mod visit_days;
 mod visit_minutes;
 mod visitor_class;
 mod vouched;
@@ -76,6 +77,7 @@ pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
         scan_rule::scan_rule(),
         status_class::status_class(),
         uptime_verdict::uptime_verdict(),
+        visit_days::visit_days(),
         visit_minutes::visit_minutes(),
         vouched::is_exempt(facts),
         vouched::is_maintenance(facts),

@@ -1,7 +1,7 @@
 //! `visit(named_struct(…))`: what a visitor asked for, an aggregate.
 //!
-//! STRUCT -> BYTES: its requests in the order of time, 25 bytes each ([`floodmark_traffic::visit`]), for `visitor_class` and
-//! `visit_minutes`; empty for none. In: `time`, which must not be NULL, `path`, `bytes` (NULL as 0), `outcome` (NULL as neutral), and the flags
+//! STRUCT -> BYTES: its requests in the order of time, 25 bytes each ([`floodmark_traffic::visit`]), for `visitor_class`,
+//! `visit_minutes` and `visit_days`; empty for none. In: `time`, which must not be NULL, `path`, `bytes` (NULL as 0), `outcome` (NULL as neutral), and the flags
 //! `asset`, `referred`, `refused`, `scans`, `robots_txt` (NULL as false). It is told what each of them means in [`floodmark_traffic::visit::Asked`].
 //! What it gives may change with each build and is not to be kept.
 //!
