@@ -218,10 +218,6 @@ impl Plan {
         for index in (0..self.steps.len()).rev() {
             let (before, following) = self.steps.split_at_mut(index + 1);
             let step = &mut before[index];
-            // What parts words says where a protocol ends, whatever is in it.
-            if step.shape == Shape::Protocol && matches!(step.after.first(), Some(b' ' | b'"')) {
-                step.shape = Shape::Word;
-            }
             step.end = step.find_end(following, escape);
         }
     }

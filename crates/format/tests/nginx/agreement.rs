@@ -1,6 +1,6 @@
 //! What the parser and the reference have to agree on.
 
-use floodmark_format::{CompiledFormat, Hit, Kind, unescape};
+use floodmark_format::{CompiledFormat, Hit, Kind, Variable, unescape};
 
 use crate::reference::{Reading, Reference, text_of_written};
 use crate::writer::{LogFormat, Values, bytes_of, write_value};
@@ -143,25 +143,29 @@ fn difference(format: &CompiledFormat, hit: &Hit<'_>, expected: &Reading) -> Opt
         .then(|| format!("the parts of the request do not make it up: {hit:?}"))
 }
 
-/// Whether the parts of the request, put together, are what was logged.
+/// Whether the parts of the request, put together, are what was logged. A protocol that it does not have may be the one that was logged by itself.
 fn request_is_whole(hit: &Hit<'_>, format: &CompiledFormat) -> bool {
-    let slot = format
-        .variables()
-        .iter()
-        .position(|variable| variable.kind == Kind::Request);
-    let Some(request) = slot.and_then(|slot| hit.values[slot]) else {
+    let value = |is_wanted: fn(&Variable) -> bool| {
+        let slot = format.variables().iter().position(is_wanted);
+        slot.and_then(|slot| hit.values[slot])
+    };
+    let Some(request) = value(|variable| variable.kind == Kind::Request) else {
         return true;
     };
     let parts = &hit.request;
     let Some(method) = parts.method else {
         return parts.whole.unwrap_or_default() == request;
     };
-    let mut together = [method, b" ", parts.path.unwrap_or_default()].concat();
-    for (separator, part) in [(b'?', parts.args), (b' ', parts.protocol)] {
-        together.extend(
-            part.map(|part| [&[separator], part].concat())
-                .unwrap_or_default(),
-        );
-    }
-    together == request
+    let together = |protocol: Option<&[u8]>| {
+        let mut together = [method, b" ", parts.path.unwrap_or_default()].concat();
+        for (separator, part) in [(b'?', parts.args), (b' ', protocol)] {
+            together.extend(
+                part.map(|part| [&[separator], part].concat())
+                    .unwrap_or_default(),
+            );
+        }
+        together
+    };
+    let alone = value(|variable| variable.name == "server_protocol");
+    together(parts.protocol) == request || (alone == parts.protocol && together(None) == request)
 }

@@ -117,9 +117,9 @@ proptest! {
 
     #[test]
     fn what_nginx_wrote_in_any_format((text, values, line) in any_written()) {
-        // Raw bytes at the ends of a line can look like an editor's: a carriage return, a byte order mark.
-        let has_editor_bytes = line.ends_with(b"\r") || line.starts_with(b"\xEF\xBB\xBF");
-        if agree(&text, &line)? == (Verdict::Read { ways: 1 }) && !has_editor_bytes {
+        // Raw bytes at the ends of a line can look like an editor's, a carriage return or a byte order mark, or like a hole in a file.
+        let is_trimmed = line.ends_with(b"\r") || line.starts_with(b"\xEF\xBB\xBF") || line.starts_with(b"\0");
+        if agree(&text, &line)? == (Verdict::Read { ways: 1 }) && !is_trimmed {
             check_values(&text, &values, &line)?;
         }
     }
