@@ -8,9 +8,9 @@
 -- alert: rows with verdict = 'FAIL' > 0
 --
 -- One row per ISO week of the window, oldest first: week, start and end (of the part in the window), verdict, uptime (good / judged
--- minutes; NULL when none is judged), lower and upper (unknown minutes taken as down, as up; lower: also the longest silence of an hour or more
--- that earlier weeks do not explain, since one outage may have met nobody), coverage and judged_share (shares of all
--- minutes), minutes by state, request_ratio (good / (good + bad) requests without probes), the same of people alone, and budget_left (the
+-- minutes; NULL when none is judged), lower and upper (unknown minutes taken as down, as up), coverage and judged_share (shares of all
+-- minutes), minutes by state, unseen (minutes of the longest silence of an hour or more that earlier weeks do not explain: one outage may have
+-- met nobody, so that lower takes them as down), request_ratio (good / (good + bad) requests without probes), the same of people alone, and budget_left (the
 -- minutes that may still be bad if the target is to be met, unknown ones taken as up; negative: overspent).
 --
 -- Decided by judged_minutes(): the state of each minute, learned from four weeks before the window on. Unknown are UNCOVERED and SUSPECT
@@ -31,8 +31,8 @@ silences AS (
     )
     GROUP BY week, run
 ),
-unseen AS (
-    SELECT week, max(minutes) AS unseen FROM silences GROUP BY week
+longest AS (
+    SELECT week, max(minutes) AS minutes FROM silences GROUP BY week
 ),
 weeks AS (
     SELECT week,
@@ -57,11 +57,12 @@ weeks AS (
 bounded AS (
     SELECT weeks.*,
            up + degraded + down AS judged,
+           coalesce(longest.minutes, 0) AS unseen,
            CASE WHEN up + degraded + down + suspect + uncovered = 0 THEN 0.0
-                ELSE good / (up + degraded + down + suspect + uncovered + coalesce(unseen, 0)) END AS lower,
+                ELSE good / (up + degraded + down + suspect + uncovered + coalesce(longest.minutes, 0)) END AS lower,
            CASE WHEN up + degraded + down + suspect + uncovered = 0 THEN 1.0
                 ELSE (good + suspect + uncovered) / (up + degraded + down + suspect + uncovered) END AS upper
-    FROM weeks LEFT JOIN unseen ON unseen.week = weeks.week
+    FROM weeks LEFT JOIN longest ON longest.week = weeks.week
 )
 SELECT week, start, "end",
        uptime_verdict(lower, upper, CAST(judged AS DOUBLE) / minutes, $target) AS verdict,
@@ -69,7 +70,7 @@ SELECT week, start, "end",
        lower, upper,
        CAST(minutes - uncovered AS DOUBLE) / minutes AS coverage,
        CAST(judged AS DOUBLE) / minutes AS judged_share,
-       up, degraded, down, suspect, idle, maint, uncovered,
+       up, degraded, down, suspect, idle, maint, uncovered, unseen,
        CASE WHEN all_good + all_bad > 0 THEN CAST(all_good AS DOUBLE) / (all_good + all_bad) END AS request_ratio,
        CASE WHEN people_good + people_bad > 0
             THEN CAST(people_good AS DOUBLE) / (people_good + people_bad) END AS request_ratio_people,

@@ -144,8 +144,8 @@ async fn weekly_tells_what_minutes_tell() {
 #[tokio::test]
 async fn uptime_counts_good_minutes_against_the_target() {
     check("uptime", &[
-        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people|budget_left",
-        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|FAIL|0.8|0.8|0.8|1.0|1.0|4|0|1|0|0|0|0|0.9333333333333333|0.9166666666666666|-0.7499999999999998",
+        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|unseen|request_ratio|request_ratio_people|budget_left",
+        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|FAIL|0.8|0.8|0.8|1.0|1.0|4|0|1|0|0|0|0|0|0.9333333333333333|0.9166666666666666|-0.7499999999999998",
     ])
     .await;
 }
@@ -154,8 +154,8 @@ async fn uptime_counts_good_minutes_against_the_target() {
 async fn minutes_after_the_last_line_leave_the_verdict_open() {
     let settings = window("2026-11-09T00:03:00Z", "2026-11-09T00:07:00Z");
     check_with(&five_minutes(), "uptime", &settings, &[
-        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people|budget_left",
-        "2026-W46|2026-11-09T00:03:00Z|2026-11-09T00:07:00Z|UNDETERMINED|1.0|0.5|1.0|0.5|0.5|2|0|0|0|0|0|2|1.0|1.0|0.20000000000000018",
+        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|unseen|request_ratio|request_ratio_people|budget_left",
+        "2026-W46|2026-11-09T00:03:00Z|2026-11-09T00:07:00Z|UNDETERMINED|1.0|0.5|1.0|0.5|0.5|2|0|0|0|0|0|2|0|1.0|1.0|0.20000000000000018",
     ])
     .await;
 }
@@ -170,8 +170,8 @@ async fn the_longest_silence_that_nothing_explains_may_be_an_outage() {
     }
     let settings = window("2026-11-09T00:00:00Z", "2026-11-09T06:00:00Z");
     check_with(&log, "uptime", &settings, &[
-        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|request_ratio|request_ratio_people|budget_left",
-        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T06:00:00Z|UNDETERMINED|1.0|0.7|1.0|1.0|0.5833333333333334|210|0|0|0|150|0|0|1.0|1.0|10.500000000000009",
+        "week|start|end|verdict|uptime|lower|upper|coverage|judged_share|up|degraded|down|suspect|idle|maint|uncovered|unseen|request_ratio|request_ratio_people|budget_left",
+        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T06:00:00Z|UNDETERMINED|1.0|0.7|1.0|1.0|0.5833333333333334|210|0|0|0|150|0|0|90|1.0|1.0|10.500000000000009",
     ])
     .await;
 }
@@ -409,7 +409,7 @@ async fn declared_maintenance_is_no_outage() {
     let found = shown(&answer);
     assert_eq!(
         found[1],
-        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|PASS|1.0|1.0|1.0|1.0|0.8|4|0|0|0|0|1|0|0.9333333333333333|0.9166666666666666|0.20000000000000018"
+        "2026-W46|2026-11-09T00:00:00Z|2026-11-09T00:05:00Z|PASS|1.0|1.0|1.0|1.0|0.8|4|0|0|0|0|1|0|0|0.9333333333333333|0.9166666666666666|0.20000000000000018"
     );
 }
 

@@ -123,7 +123,7 @@ pub struct Week {
     pub verdict: Verdict,
     /// Good share of the judged minutes; `None` if none was judged.
     pub uptime: Option<f64>,
-    /// With unknown minutes counted as down.
+    /// With unknown and unseen minutes counted as down.
     pub lower: Option<f64>,
     /// With unknown minutes counted as up.
     pub upper: Option<f64>,
@@ -145,6 +145,8 @@ pub struct Week {
     pub maint: i64,
     /// Minutes UNCOVERED.
     pub uncovered: i64,
+    /// IDLE minutes of the longest silence that nothing explains, in which an outage may have met nobody.
+    pub unseen: i64,
     /// Good share of the deciding requests; `None` if there were none.
     pub request_ratio: Option<f64>,
     /// The same without bots.

@@ -433,6 +433,7 @@ fn weeks(report: &Report) -> Table {
         "#idle",
         "#maintenance",
         "#not covered",
+        "#unseen",
         "#requests",
         "#by people",
     ];
@@ -456,6 +457,7 @@ fn weeks(report: &Report) -> Table {
             count(week.idle).into(),
             count(week.maint).into(),
             count(week.uncovered).into(),
+            count(week.unseen).into(),
             dash(week.request_ratio, percent_down),
             dash(week.request_ratio_people, percent_down),
         ]);

@@ -129,6 +129,7 @@ fn week(row: &Row<'_>) -> Result<Week, Error> {
         idle: row.int("idle")?,
         maint: row.int("maint")?,
         uncovered: row.int("uncovered")?,
+        unseen: row.int("unseen")?,
         request_ratio: row.float_or_null("request_ratio")?,
         request_ratio_people: row.float_or_null("request_ratio_people")?,
     })

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::{HUMAN, IncidentKind, Report, Spike, Verdict, length, ratio};
-use crate::text::{count, escape_control, minutes, percent, percent_target, plural};
+use crate::model::{HUMAN, IncidentKind, Report, Spike, Verdict, Week, length, ratio};
+use crate::text::{count, escape_control, minutes, percent, percent_down, percent_target, plural};
 use crate::time;
 
 /// Sources named one by one; a rotated set of a year would fill the page.
@@ -22,6 +22,8 @@ impl Report {
     /// The answer in a few sentences, the most important first.
     pub(crate) fn summary(&self) -> Vec<String> {
         let mut sentences = vec![self.verdict_sentence()];
+        let judged = self.weeks.iter().filter(|week| week.uptime.is_some());
+        sentences.extend(judged.filter_map(|week| self.open_sentence(week)));
         sentences.push(self.incident_sentence());
         let (alone, shared): (Vec<&Spike>, Vec<&Spike>) =
             self.spikes.iter().partition(|spike| spike.single_client);
@@ -98,6 +100,30 @@ impl Report {
             parts.push(format!("{open} cannot be decided"));
         }
         parts.join(", ") + "."
+    }
+
+    /// What keeps a week from being decided: unknown minutes, or too few that are known.
+    fn open_sentence(&self, week: &Week) -> Option<String> {
+        if week.verdict != Verdict::Undetermined {
+            return None;
+        }
+        let unknown = [
+            (week.uncovered, "no log covers"),
+            (week.suspect, "a silence makes doubtful"),
+            (week.unseen, "an outage that met nobody may have lasted"),
+        ];
+        let unknown = unknown.into_iter().filter(|(number, _)| *number > 0);
+        let mut parts: Vec<String> = unknown
+            .map(|(number, what)| format!("{what} {}", minutes(number)))
+            .collect();
+        if parts.is_empty() || week.lower.is_some_and(|lower| lower >= self.target) {
+            parts = vec![format!(
+                "only {} of it could be judged",
+                percent_down(week.judged_share)
+            )];
+        }
+        let name = time::week_name(week.start.day(self.tz));
+        Some(format!("{name} is open: {}.", parts.join(", ")))
     }
 
     fn incident_sentence(&self) -> String {

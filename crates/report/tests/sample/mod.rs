@@ -120,6 +120,7 @@ fn week(index: i64, name: &str, verdict: Verdict, minutes: &[Minute]) -> Week {
         idle,
         maint: 0,
         uncovered,
+        unseen: 0,
         request_ratio: Some(share(good, good + bad)),
         request_ratio_people: Some(share(good, good + bad) - 0.0005),
     }
