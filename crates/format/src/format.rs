@@ -326,6 +326,23 @@ impl CompiledFormat {
         &self.variables
     }
 
+    /// The variables whose value a client can make look like the fields after it, by slot: text of theirs that no quotes
+    /// enclose, before other such text. Empty for formats of keys, and for all presets.
+    pub fn open_variables(&self) -> Vec<&Variable> {
+        let Reader::Plan(plan) = &self.reader else {
+            return Vec::new();
+        };
+        let open = |slot: usize| {
+            let mut steps = plan.steps.iter();
+            steps.any(|step| usize::from(step.slot) == slot && step.is_open())
+        };
+        let variables = self.variables.iter().enumerate();
+        variables
+            .filter(|(slot, variable)| variable.is_from_client() && open(*slot))
+            .map(|(_, variable)| variable)
+            .collect()
+    }
+
     /// Parses one line, without its newline, into `hit`, whose values it replaces. Allocates nothing if `hit` has
     /// been used with this format before. A carriage return at the end, and a byte order mark or NULs at the
     /// start, are left off.

@@ -150,7 +150,8 @@ impl Step {
             [b'-'] => !matches!(self.missing, Missing::Empty | Missing::Never),
             [] => {
                 matches!(self.missing, Missing::Empty | Missing::Either)
-                    && !matches!(self.shape, Shape::Text | Shape::Word | Shape::Protocol)
+                    && !(self.shape.is_text()
+                        || matches!(self.shape, Shape::Word | Shape::Protocol))
             }
             [b'-', b'1'] => self.missing == Missing::MinusOne,
             _ => false,

@@ -58,8 +58,9 @@ impl Plan {
                 right: name(&run[place + 1]),
             });
         }
-        let holds_spaces =
-            |step: &Step| matches!(step.shape, Shape::Text | Shape::List | Shape::TimeLocal);
+        let holds_spaces = |step: &Step| {
+            step.shape.is_text() || matches!(step.shape, Shape::List | Shape::TimeLocal)
+        };
         let (first, last) = (&run[0], &run[run.len() - 1]);
         self.steps.push(Step {
             slot: first.slot,
@@ -292,7 +293,7 @@ impl Shape {
             Self::Status => LineErrorKind::BadStatus,
             Self::Digits | Self::Decimal => LineErrorKind::BadNumber,
             Self::Address => LineErrorKind::NotAnAddress,
-            Self::Mark | Self::List | Self::Protocol | Self::Word | Self::Text => {
+            Self::Mark | Self::List | Self::Protocol | Self::Word | Self::Target | Self::Text => {
                 LineErrorKind::MissingLiteral
             }
         }

@@ -116,6 +116,8 @@ pub(crate) enum Shape {
     /// Letters, a slash and a version: `HTTP/1.1`; Apache writes `INCLUDED` too.
     Protocol,
     Word,
+    /// What was asked for, as Nginx passes it on: it begins with a slash, or is Apache's `*`.
+    Target,
     Text,
 }
 
@@ -241,12 +243,14 @@ impl Step {
         let is_last = following.is_empty();
         let quoted = escape != Escape::None;
         match (self.shape, self.after.first()) {
-            (Shape::Text | Shape::Word | Shape::List, Some(&next)) if escape.hides(next) => {
+            (Shape::Text | Shape::Target | Shape::Word | Shape::List, Some(&next))
+                if escape.hides(next) =>
+            {
                 return End::Byte(next);
             }
-            (Shape::Text | Shape::Word, Some(b'"')) if quoted => return End::Quote,
-            (Shape::Text, None) if is_last => return End::Line,
-            (Shape::Text, _) => {}
+            (Shape::Text | Shape::Target | Shape::Word, Some(b'"')) if quoted => return End::Quote,
+            (Shape::Text | Shape::Target, None) if is_last => return End::Line,
+            (Shape::Text | Shape::Target, _) => {}
             (Shape::List, Some(b',' | b' '))
                 if self.after.starts_with(b", ") || self.after.starts_with(b" : ") => {}
             (Shape::Address | Shape::Word | Shape::List, Some(&next))
@@ -275,7 +279,7 @@ impl Step {
         let mut after = &self.after;
         for step in following.iter().map(Some).chain([None]) {
             if let Some(quote) = memchr(b'"', after) {
-                return (self.shape == Shape::Text).then_some(distance + quote);
+                return self.shape.is_text().then_some(distance + quote);
             }
             let step = step.filter(|step| step.shape == Shape::TimeLocal)?;
             distance += after.len() + time::TIME_LOCAL_BYTES;
@@ -306,6 +310,19 @@ impl Step {
     fn is_recognised(&self) -> bool {
         self.run().is_none()
             && (self.end == End::Munch || (self.end == End::Quote && self.shape == Shape::Word))
+    }
+
+    /// Whether a value, or none, can stand at the start of `rest`, as far as its first byte tells.
+    fn may_begin(&self, rest: &[u8]) -> bool {
+        self.shape != Shape::Target
+            || matches!(rest.first(), Some(b'/' | b'*' | b'-'))
+            || (self.missing.length(rest) == Some(0) && rest.starts_with(&self.after))
+    }
+
+    /// Whether a client that puts something like the following fields into this one is believed: its end is sought
+    /// from the front, and nothing that a client cannot write stands there.
+    pub(crate) fn is_open(&self) -> bool {
+        self.shape == Shape::Text && matches!(self.end, End::First { .. })
     }
 
     pub(crate) fn pattern(&self) -> Option<&TimePattern> {
@@ -378,7 +395,7 @@ impl Step {
         } else {
             line.len()
         };
-        if self.shape != Shape::Text {
+        if !self.shape.is_text() {
             end_max = end_max.min(at + self.munch(&line[at..])?);
         }
         let first_byte = *self.after.first()?;
@@ -426,11 +443,11 @@ impl Step {
     }
 }
 
-/// Whether `line` from `at` on can be what `steps` read, up to the first one of them whose value may be anything.
+/// Whether `line` from `at` on can be what `steps` read, up to the first one of them whose end its shape does not tell.
 fn fits(steps: &[Step], line: &[u8], mut at: usize) -> bool {
     for step in steps {
         if !step.is_recognised() {
-            return true;
+            return step.may_begin(&line[at..]);
         }
         let Some(length) = step.munch(&line[at..]) else {
             return false;
@@ -521,6 +538,7 @@ impl Shape {
             (Kind::Address, _) => Self::Address,
             (Kind::Word, "server_protocol") => Self::Protocol,
             (Kind::Word, _) => Self::Word,
+            (Kind::Text, "request_uri" | "uri" | "document_uri") => Self::Target,
             (Kind::Text | Kind::Request, _) => Self::Text,
         }
     }
@@ -567,7 +585,7 @@ impl Shape {
                 0 => usize::from(rest.first() == Some(&b'-')),
                 length => length,
             }),
-            Self::Text => Some(rest.len()),
+            Self::Target | Self::Text => Some(rest.len()),
         }
     }
 
@@ -585,6 +603,11 @@ impl Shape {
             }
             _ => None,
         }
+    }
+
+    /// Whether spaces may be inside, and nothing but what follows says where it ends.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self, Self::Target | Self::Text)
     }
 
     pub(crate) fn is_time(self) -> bool {
@@ -608,7 +631,12 @@ impl Shape {
             Self::TimeLocal | Self::TimeIso8601 | Self::Msec => byte.is_ascii_digit(),
             Self::Status | Self::Digits | Self::Decimal => byte.is_ascii_digit() || byte == b'-',
             Self::Address | Self::List => self.allows(byte),
-            Self::Protocol | Self::Word | Self::Text | Self::Mark | Self::Pattern => true,
+            Self::Protocol
+            | Self::Word
+            | Self::Target
+            | Self::Text
+            | Self::Mark
+            | Self::Pattern => true,
         }
     }
 }

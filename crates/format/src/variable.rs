@@ -45,6 +45,17 @@ impl Variable {
         }
     }
 
+    /// Whether a client chooses its value, as far as the name tells.
+    pub(crate) fn is_from_client(&self) -> bool {
+        let name = self.name.as_str();
+        matches!(
+            name,
+            "remote_user" | "args" | "query_string" | "request" | "request_body"
+        ) || ["http_", "cookie_", "arg_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    }
+
     /// A duration in seconds, whichever unit it is logged in: the sum of a list of them. `None` if it is no number.
     ///
     /// Reads [`Kind::Decimal`] too, whose numbers have no unit.

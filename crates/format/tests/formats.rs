@@ -57,6 +57,28 @@ fn a_preset_knows_its_name_and_a_text_of_its_is_the_preset() {
 }
 
 #[test]
+fn text_that_may_pass_for_the_fields_after_it_is_known() {
+    let open = |text: &str| {
+        let format = CompiledFormat::named(text).expect("a format");
+        let variables = format.open_variables().into_iter();
+        variables
+            .map(|variable| variable.name.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        open(r#"$remote_addr [$time_local] $http_x $status $args "$request""#),
+        ["http_x"]
+    );
+    assert_eq!(
+        open(r#"$remote_addr [$time_local] "$http_x" $status $args "$request""#),
+        [""; 0]
+    );
+    for preset in CompiledFormat::preset_names() {
+        assert_eq!(open(preset), [""; 0], "{preset}");
+    }
+}
+
+#[test]
 fn variables_are_in_order_and_have_kinds() {
     let format = CompiledFormat::compile("escape=json $status $my_own $status $request_time")
         .expect("a format");

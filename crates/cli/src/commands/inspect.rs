@@ -333,6 +333,12 @@ fn advice(formats: &[&CompiledFormat], tally: &Tally, is_proxied: bool) -> Vec<S
                 "`escape=none` lets a client forge whole lines; use `escape=json`".to_owned(),
             );
         }
+        for variable in format.open_variables() {
+            advice.push(format!(
+                "`${0}` has no quotes: what a client sends there can pass for the fields after it; write `\"${0}\"`",
+                variable.name
+            ));
+        }
         if !logs("request_time") {
             advice.push("without `$request_time` there are no latencies, and a client that gave up after 10 s counts as served".to_owned());
         }
