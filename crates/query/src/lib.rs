@@ -7,6 +7,7 @@
 
 mod beyond;
 mod bounds;
+mod by_group;
 mod engine;
 mod error;
 mod facts;

@@ -17,7 +17,7 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
-use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature,
@@ -25,6 +25,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_plan::expressions::Literal;
 use floodmark_traffic::quantile::{Bucket, rank};
+
+use crate::by_group::{ByGroup, Groups, Met, group_number};
 
 pub(super) fn approx_quantile() -> AggregateUDF {
     AggregateUDF::from(ApproxQuantile {
@@ -77,33 +79,14 @@ impl AggregateUDFImpl for ApproxQuantile {
     }
 }
 
-/// How often a bucket was met in a group.
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    group: u32,
-    bucket: u32,
-    times: u64,
-}
-
-impl Count {
-    fn key(&self) -> (u32, u32) {
-        (self.group, self.bucket)
-    }
-}
-
 /// The counts of all groups.
 #[derive(Debug)]
 struct Quantiles {
     share: f64,
     data_type: DataType,
-    groups: usize,
-    /// Sorted, each group's bucket once, up to here; behind it as they came.
-    sorted: usize,
-    counts: Vec<Count>,
+    /// How often each bucket was met.
+    counts: ByGroup<u64>,
 }
-
-/// Counts are put in order when so many have come, or as many as there were.
-const UNSORTED_MAX: usize = 1 << 17;
 
 impl Quantiles {
     fn new(arguments: &AccumulatorArgs<'_>) -> Result<Self> {
@@ -125,55 +108,8 @@ impl Quantiles {
         Ok(Self {
             share,
             data_type: arguments.return_field.data_type().clone(),
-            groups: 0,
-            sorted: 0,
-            counts: Vec::new(),
+            counts: ByGroup::new(),
         })
-    }
-
-    fn add(&mut self, count: Count) {
-        self.counts.push(count);
-        if self.counts.len() - self.sorted >= UNSORTED_MAX.max(self.sorted) {
-            self.sort();
-        }
-    }
-
-    fn sort(&mut self) {
-        if self.sorted == self.counts.len() {
-            return;
-        }
-        self.counts.sort_unstable_by_key(Count::key);
-        self.counts.dedup_by(|next, kept| {
-            let is_same = next.key() == kept.key();
-            if is_same {
-                kept.times += next.times;
-            }
-            is_same
-        });
-        self.sorted = self.counts.len();
-    }
-
-    /// The counts of each of the groups that are asked for; those behind them become the first.
-    fn take(&mut self, emit_to: EmitTo) -> Vec<Vec<Count>> {
-        self.sort();
-        let taken = match emit_to {
-            EmitTo::All => self.groups,
-            EmitTo::First(count) => count,
-        };
-        let end = u32::try_from(taken).unwrap_or(u32::MAX);
-        let rest = self.counts.partition_point(|count| count.group < end);
-        let mut rest = self.counts.split_off(rest);
-        for count in &mut rest {
-            count.group -= end;
-        }
-        let counts = std::mem::replace(&mut self.counts, rest);
-        self.sorted = self.counts.len();
-        self.groups -= taken;
-        let mut groups = vec![Vec::new(); taken];
-        for of_group in counts.chunk_by(|one, other| one.group == other.group) {
-            groups[of_group[0].group as usize] = of_group.to_vec();
-        }
-        groups
     }
 
     fn update(
@@ -186,35 +122,31 @@ impl Quantiles {
         let values = values.as_primitive::<Float64Type>();
         for row in 0..values.len() {
             if values.is_valid(row) && !values.value(row).is_nan() && passes(row) {
-                self.add(Count {
-                    group: group_number(group_of(row))?,
-                    bucket: Bucket::of(values.value(row)).code(),
-                    times: 1,
-                });
+                let bucket = Bucket::of(values.value(row)).code();
+                self.counts.add(group_number(group_of(row)), bucket, 1);
             }
         }
         Ok(())
     }
 
-    fn merge(&mut self, states: &ArrayRef, group_of: impl Fn(usize) -> usize) -> Result<()> {
+    fn merge(&mut self, states: &ArrayRef, group_of: impl Fn(usize) -> usize) {
         for (row, state) in states.as_binary_view().iter().enumerate() {
-            let group = group_number(group_of(row))?;
-            for count in decoded(group, state.unwrap_or_default()) {
-                self.add(count);
+            let group = group_number(group_of(row));
+            for (bucket, times) in decoded(state.unwrap_or_default()) {
+                self.counts.add(group, bucket, times);
             }
         }
-        Ok(())
     }
 
-    fn quantiles(&self, groups: &[Vec<Count>]) -> ArrayRef {
-        let quantiles = groups.iter().map(|counts| {
-            let wanted = rank(self.share, counts.iter().map(|count| count.times).sum());
+    fn quantiles(&self, groups: &Groups<u64>) -> ArrayRef {
+        let quantiles = groups.each().map(|buckets| {
+            let wanted = rank(self.share, buckets.iter().map(|met| met.note).sum());
             let mut met = 0;
-            let found = counts.iter().find(|count| {
-                met += count.times;
+            let found = buckets.iter().find(|bucket| {
+                met += bucket.note;
                 met >= wanted
             });
-            found.map(|count| Bucket::with_code(count.bucket).number())
+            found.map(|met| Bucket::with_code(met.key).number())
         });
         #[expect(
             clippy::cast_possible_truncation,
@@ -231,28 +163,19 @@ impl Quantiles {
     }
 }
 
-fn group_number(group: usize) -> Result<u32> {
-    u32::try_from(group)
-        .or_else(|_| exec_err!("`approx_quantile`: expected at most four billion groups"))
-}
-
 /// The counts of a group: for each the bucket and how often, four and eight bytes.
-fn encoded(counts: &[Count]) -> Vec<u8> {
+fn encoded(counts: &[Met<u64>]) -> Vec<u8> {
     let bytes = counts
         .iter()
-        .map(|count| [&count.bucket.to_le_bytes()[..], &count.times.to_le_bytes()].concat());
+        .map(|count| [&count.key.to_le_bytes()[..], &count.note.to_le_bytes()].concat());
     bytes.flatten().collect()
 }
 
-fn decoded(group: u32, bytes: &[u8]) -> impl Iterator<Item = Count> {
+fn decoded(bytes: &[u8]) -> impl Iterator<Item = (u32, u64)> {
     let (counts, _) = bytes.as_chunks::<12>();
-    counts.iter().map(move |bytes| {
+    counts.iter().map(|bytes| {
         let [a, b, c, d, times @ ..] = *bytes;
-        Count {
-            group,
-            bucket: u32::from_le_bytes([a, b, c, d]),
-            times: u64::from_le_bytes(times),
-        }
+        (u32::from_le_bytes([a, b, c, d]), u64::from_le_bytes(times))
     })
 }
 
@@ -264,20 +187,20 @@ impl GroupsAccumulator for Quantiles {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups = total_num_groups;
+        self.counts.set_groups(total_num_groups);
         let passes =
             |row| opt_filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
         self.update(&values[0], |row| group_indices[row], passes)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let groups = self.take(emit_to);
+        let groups = self.counts.take(emit_to);
         Ok(self.quantiles(&groups))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let groups = self.take(emit_to);
-        let states = groups.iter().map(|counts| encoded(counts));
+        let groups = self.counts.take(emit_to);
+        let states = groups.each().map(encoded);
         Ok(vec![Arc::new(BinaryViewArray::from_iter_values(states))])
     }
 
@@ -287,8 +210,9 @@ impl GroupsAccumulator for Quantiles {
         group_indices: &[usize],
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups = total_num_groups;
-        self.merge(&states[0], |row| group_indices[row])
+        self.counts.set_groups(total_num_groups);
+        self.merge(&states[0], |row| group_indices[row]);
+        Ok(())
     }
 
     fn convert_to_state(
@@ -297,19 +221,17 @@ impl GroupsAccumulator for Quantiles {
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
         let mut rows = Self {
-            groups: values[0].len(),
-            counts: Vec::with_capacity(values[0].len()),
+            share: self.share,
             data_type: self.data_type.clone(),
-            ..*self
+            counts: ByGroup::new(),
         };
-        rows.sorted = 0;
         let all: Vec<usize> = (0..values[0].len()).collect();
         rows.update_batch(values, &all, opt_filter, all.len())?;
         rows.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.counts.capacity() * size_of::<Count>()
+        size_of::<Self>() + self.counts.bytes()
     }
 }
 
@@ -319,13 +241,13 @@ struct OneGroup(Quantiles);
 
 impl Accumulator for OneGroup {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.groups = 1;
+        self.0.counts.set_groups(1);
         self.0.update(&values[0], |_| 0, |_| true)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.0.groups = 1;
-        let groups = self.0.take(EmitTo::All);
+        self.0.counts.set_groups(1);
+        let groups = self.0.counts.take(EmitTo::All);
         ScalarValue::try_from_array(&self.0.quantiles(&groups), 0)
     }
 
@@ -334,14 +256,15 @@ impl Accumulator for OneGroup {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.groups = 1;
-        let groups = self.0.take(EmitTo::All);
-        Ok(vec![ScalarValue::BinaryView(Some(encoded(&groups[0])))])
+        self.0.counts.set_groups(1);
+        let groups = self.0.counts.take(EmitTo::All);
+        Ok(vec![ScalarValue::BinaryView(Some(encoded(&groups.met)))])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.groups = 1;
-        self.0.merge(&states[0], |_| 0)
+        self.0.counts.set_groups(1);
+        self.0.merge(&states[0], |_| 0);
+        Ok(())
     }
 }
 
