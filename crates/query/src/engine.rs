@@ -22,6 +22,7 @@ use floodmark_store::{FilesScanned, Lake, LakeTable, MinutesTable};
 use futures::TryStreamExt;
 
 use crate::beyond::{all_lines, all_minutes, all_sources};
+use crate::distinct::DistinctTexts;
 use crate::facts::Facts;
 use crate::header::NamedQuery;
 use crate::interruptible::Interruptible;
@@ -534,6 +535,7 @@ fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(DistinctTexts::new()))
         .with_physical_optimizer_rule(Arc::new(Restartable))
         .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();

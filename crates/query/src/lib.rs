@@ -8,6 +8,7 @@
 mod beyond;
 mod bounds;
 mod by_group;
+mod distinct;
 mod engine;
 mod error;
 mod facts;
