@@ -18,6 +18,7 @@ mod bot;
 mod claim;
 mod class_decides;
 mod compact;
+mod date_trunc;
 mod error_spike;
 mod fields;
 mod help;
@@ -57,6 +58,7 @@ pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
         claim::claim(facts),
         class_decides::class_decides(),
         compact::compact(),
+        date_trunc::date_trunc(),
         histogram::histogram_count(),
         histogram::histogram_quantile(),
         hll::hll_count(),
