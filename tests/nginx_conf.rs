@@ -119,6 +119,7 @@ real client  by `X-Forwarded-For`
      format  odd: $status|$remote_addr|$http_x_forwarded_for|$time_iso8601|$request
       lines  9 = 9 requests + 0 rejects + 0 blank
        time  2026-11-09 08:00:00 UTC to 2026-11-09 08:00:08 UTC
+    to mend  `$http_x_forwarded_for` has no quotes: what a client sends there can pass for the fields after it; write `"$http_x_forwarded_for"`
     to mend  without `$http_user_agent` no bot can declare itself
     to mend  without `$request_time` there are no latencies, and a client that gave up after 10 s counts as served
     to mend  without `$upstream_status` a request shed by Nginx itself counts as failed
