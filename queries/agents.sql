@@ -11,15 +11,10 @@
 -- One row per program: program (a bot by its name, else the browser that the agent claims; NULL: none was sent), people (distinct clients and agents
 -- of people), requests, share (of all requests, 0 to 1), bytes (of bodies).
 --
--- Decided by visitors(). Simplified as said there; a browser is told by the words that all of its versions send.
+-- Decided by visitors(). Simplified as said there.
 SELECT coalesce(name,
-                CASE WHEN http_user_agent LIKE '%Edg%/%' THEN 'Edge'
-                     WHEN http_user_agent LIKE '%OPR/%' THEN 'Opera'
-                     WHEN http_user_agent LIKE '%SamsungBrowser/%' THEN 'Samsung Internet'
-                     WHEN http_user_agent LIKE '%Firefox/%' OR http_user_agent LIKE '%FxiOS/%' THEN 'Firefox'
-                     WHEN http_user_agent LIKE '%Chrome/%' OR http_user_agent LIKE '%CriOS/%' THEN 'Chrome'
-                     WHEN http_user_agent LIKE '%Safari/%' THEN 'Safari'
-                     WHEN http_user_agent IS NOT NULL THEN 'other' END) AS program,
+                browser_name(http_user_agent),
+                CASE WHEN http_user_agent IS NOT NULL THEN 'other' END) AS program,
        count(*) FILTER (WHERE class = 'human') AS people,
        sum(requests) AS requests,
        CAST(sum(requests) AS DOUBLE) / sum(sum(requests)) OVER () AS share,

@@ -877,6 +877,18 @@ async fn agents_are_browsers_and_named_bots() {
 }
 
 #[tokio::test]
+async fn versions_are_those_of_peoples_browsers() {
+    check_panel(
+        "versions",
+        &[
+            "browser|version|people|requests|share",
+            "Firefox|140|1|6|1.0",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn systems_are_those_of_people() {
     check_panel(
         "systems",

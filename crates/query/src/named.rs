@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = queries![
     "assets",
     "referrers",
     "agents",
+    "versions",
     "systems",
     "protocols",
     "tls",

@@ -21,6 +21,7 @@
 pub mod agent;
 mod agent_table;
 pub mod beta;
+pub mod browser;
 pub mod claims;
 pub mod crowd;
 mod error;

@@ -2,8 +2,7 @@
 //!
 //! DataFusion groups by the group and the text first and counts afterwards, which takes each group's texts through a hash table of their
 //! own, twice; and where a statement counts several columns so, a hash set for each group. Here each text is held once, whatever
-//! groups it is met in, and a group holds the numbers of its texts. The answer is exact. It takes two fifths of the time, and a
-//! quarter of the time where several columns are counted.
+//! groups it is met in, and a group holds the numbers of its texts. The answer is exact, in half of the time.
 
 mod numbers;
 mod texts;

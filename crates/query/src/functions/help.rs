@@ -12,6 +12,7 @@ const FILES: &[&str] = files![
     "approx_quantile",
     "binomial_tail",
     "bot",
+    "browser",
     "claim",
     "class_decides",
     "compact",

@@ -15,6 +15,7 @@ use crate::facts::Facts;
 mod approx_quantile;
 mod binomial_tail;
 mod bot;
+mod browser;
 mod claim;
 mod class_decides;
 mod compact;
@@ -55,6 +56,8 @@ pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {
         binomial_tail::binomial_tail(),
         bot::bot(),
         bot::bot_name(),
+        browser::browser_name(),
+        browser::browser_version(),
         claim::claim(facts),
         class_decides::class_decides(),
         compact::compact(),
