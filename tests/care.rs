@@ -649,6 +649,42 @@ fn a_broken_checkpoint_is_found() {
     );
 }
 
+/// Whatever bit of a checkpoint is flipped: it is refused, or found, or the answer is the same; never does a library's panic end it.
+#[test]
+fn a_flipped_bit_of_a_checkpoint_is_said_or_does_no_harm() {
+    let place = of_files(3, 1_000);
+    assert_eq!(place.floodmark(&["lake", "compact"]).code, 0);
+    let log = lines_folder(&place).join("_delta_log");
+    let path = files(&log, ".checkpoint.parquet").pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let question = ["sql", "-q", "-o", "csv", "SELECT count(*) FROM requests"];
+    let answer = place.floodmark(&question).stdout;
+    let mut refused = 0;
+    for at in (0..whole.len()).step_by(whole.len() / 50) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(&path, flipped).unwrap();
+        let run = place.floodmark(&question);
+        let verified = place.floodmark(&["lake", "verify"]);
+        let is_harmless = run.code == 0 && run.stdout == answer;
+        let is_refused = run.code == 2 && run.stderr.contains("error: ");
+        assert!(
+            is_harmless || is_refused || verified.code == 2,
+            "byte {at}: {run:#?}"
+        );
+        for run in [&run, &verified] {
+            assert!(matches!(run.code, 0 | 2), "byte {at}: {run:#?}");
+            assert!(!run.stderr.contains("panicked"), "byte {at}: {run:#?}");
+        }
+        assert!(
+            !verified.stderr.contains("was not made for"),
+            "byte {at}: {verified:#?}"
+        );
+        refused += usize::from(is_refused);
+    }
+    assert!(refused > 0);
+}
+
 /// Adds a commit that no ingest would make.
 fn commit_by_hand(place: &Place, version: u64, action: &str) {
     let mut file = fs::File::create_new(commit(place, version)).unwrap();

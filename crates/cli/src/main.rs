@@ -19,7 +19,9 @@ mod relay;
 mod say;
 mod window;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, ErrorKind};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -48,7 +50,12 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match run(&cli) {
+    panic::set_hook(Box::new(say_fault));
+    let Ok(outcome) = panic::catch_unwind(AssertUnwindSafe(|| run(&cli))) else {
+        say::line(FAULT);
+        return ExitCode::from(2);
+    };
+    match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
         Ok(Outcome::Incomplete) => ExitCode::from(2),
@@ -57,6 +64,28 @@ fn main() -> ExitCode {
             say::line(&format!("error: {}", explained(&error)));
             ExitCode::from(2)
         }
+    }
+}
+
+/// What is said of a command that a fault has ended.
+const FAULT: &str = "error: Floodmark, or a library that it uses, stopped at what it was not made for; what was committed before stays
+hint: a damaged file of the lake does that: see what `floodmark lake verify` finds; if nothing, please report the line above";
+
+/// Says what a panic says, on a line; where from, if `RUST_BACKTRACE` asks for it.
+fn say_fault(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("no message");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    // The folder of a library says nothing to those who have another one.
+    let place = place
+        .rsplit_once("/src/")
+        .map_or(place.as_str(), |(library, file)| {
+            let start = library.rfind('/').map_or(0, |slash| slash + 1);
+            &place[start..library.len() + "/src/".len() + file.len()]
+        });
+    say::line(&format!("fault: {message} ({place})"));
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        say::line(&backtrace.to_string());
     }
 }
 
