@@ -16,10 +16,11 @@ mod problem;
 mod tiles;
 
 use std::collections::{BTreeSet, HashSet};
+use std::panic::AssertUnwindSafe;
 
 use arrow::array::AsArray;
 use buoyant_kernel::actions::LOG_REMOVE_SCHEMA;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 
 pub(crate) use log::damaged_commit;
@@ -125,19 +126,37 @@ pub async fn verify(at: impl Into<Location>, threads: usize) -> Result<Verified,
             }
         }
     }
-    match Lake::open(location).await {
-        Ok(Some(lake)) => lake.verify_into(&mut verified, threads.max(1)).await?,
-        Ok(None) => {}
-        Err(Error::NotALake { source, .. }) if verified.is_clean() => {
+    let read = read_into(&mut verified, location, threads.max(1));
+    match AssertUnwindSafe(read).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(Error::NotALake { source, .. })) if verified.is_clean() => {
             verified.found(Problem::Log {
                 found: source.to_string(),
             });
         }
+        // What the libraries cannot read, they may also panic at.
+        Err(_) if verified.is_clean() => {
+            verified.found(Problem::Log {
+                found: "what no log has".to_owned(),
+            });
+        }
         // Said already, file by file.
-        Err(Error::NotALake { .. } | Error::DamagedCommit { .. }) => {}
-        Err(error) => return Err(error),
+        Ok(Err(Error::NotALake { .. } | Error::DamagedCommit { .. })) | Err(_) => {}
+        Ok(Err(error)) => return Err(error),
     }
     Ok(verified)
+}
+
+/// Looks at all that the log of the lake leads to.
+async fn read_into(
+    verified: &mut Verified,
+    location: Location,
+    threads: usize,
+) -> Result<(), Error> {
+    match Lake::open(location).await? {
+        Some(lake) => lake.verify_into(verified, threads).await,
+        None => Ok(()),
+    }
 }
 
 /// The partitions whose rows were not all read and found to be right.
