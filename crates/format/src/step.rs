@@ -1,5 +1,7 @@
 //! The plan of a format: for each variable, how its end is found.
 
+use std::net::IpAddr;
+
 use memchr::{memchr, memchr2, memrchr};
 
 use crate::error::FormatError;
@@ -399,20 +401,30 @@ impl Step {
             end_max = end_max.min(at + self.munch(&line[at..])?);
         }
         let first_byte = *self.after.first()?;
-        let ends_at = |end: &usize| {
-            line[*end..].starts_with(&self.after) && fits(following, line, *end + self.after.len())
-        };
         let places = &line[at..line.len().min(end_max + 1)];
-        if from_the_end {
-            let next = |end: usize| memrchr(first_byte, &places[..end]);
-            std::iter::successors(next(places.len()), |end| next(*end))
-                .map(|end| at + end)
-                .find(ends_at)
+        let end = |hosts: Hosts| {
+            let ends_at = |end: &usize| {
+                let behind = *end + self.after.len();
+                line[*end..].starts_with(&self.after) && fits(following, line, behind, hosts)
+            };
+            if from_the_end {
+                let next = |end: usize| memrchr(first_byte, &places[..end]);
+                std::iter::successors(next(places.len()), |end| next(*end))
+                    .map(|end| at + end)
+                    .find(ends_at)
+            } else {
+                let next =
+                    |from: usize| memchr(first_byte, &places[from..]).map(|found| from + found);
+                std::iter::successors(next(0), |end| next(*end + 1))
+                    .map(|end| at + end)
+                    .find(ends_at)
+            }
+        };
+        // Nginx writes numbers. A word beside them that a client sent is no address as long as there is a better one.
+        if following.iter().any(|step| step.shape == Shape::Address) {
+            end(Hosts::Numbers).or_else(|| end(Hosts::Names))
         } else {
-            let next = |from: usize| memchr(first_byte, &places[from..]).map(|found| from + found);
-            std::iter::successors(next(0), |end| next(*end + 1))
-                .map(|end| at + end)
-                .find(ends_at)
+            end(Hosts::Names)
         }
     }
 
@@ -444,7 +456,7 @@ impl Step {
 }
 
 /// Whether `line` from `at` on can be what `steps` read, up to the first one of them whose end its shape does not tell.
-fn fits(steps: &[Step], line: &[u8], mut at: usize) -> bool {
+fn fits(steps: &[Step], line: &[u8], mut at: usize, hosts: Hosts) -> bool {
     for step in steps {
         if !step.is_recognised() {
             return step.may_begin(&line[at..]);
@@ -452,6 +464,14 @@ fn fits(steps: &[Step], line: &[u8], mut at: usize) -> bool {
         let Some(length) = step.munch(&line[at..]) else {
             return false;
         };
+        let value = &line[at..at + length];
+        if hosts == Hosts::Numbers
+            && step.shape == Shape::Address
+            && step.missing.length(value) != Some(length)
+            && !is_number_address(value)
+        {
+            return false;
+        }
         at += length;
         if !line[at..].starts_with(&step.after) {
             return false;
@@ -459,6 +479,19 @@ fn fits(steps: &[Step], line: &[u8], mut at: usize) -> bool {
         at += step.after.len();
     }
     at == line.len()
+}
+
+/// What stands for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hosts {
+    /// An IP address, or `unix:`.
+    Numbers,
+    /// A host name too, as Apache and NCSA logs have.
+    Names,
+}
+
+fn is_number_address(value: &[u8]) -> bool {
+    value == b"unix:" || std::str::from_utf8(value).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }
 
 /// Whether the next value can begin at `at`, by its first byte.
