@@ -76,12 +76,9 @@ fn say_fault(info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("no message");
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     // The folder of a library says nothing to those who have another one.
-    let place = place
-        .rsplit_once("/src/")
-        .map_or(place.as_str(), |(library, file)| {
-            let start = library.rfind('/').map_or(0, |slash| slash + 1);
-            &place[start..library.len() + "/src/".len() + file.len()]
-        });
+    let library = place.rsplit_once("/src/").map(|(library, _)| library);
+    let start = library.and_then(|library| library.rfind('/'));
+    let place = &place[start.map_or(0, |slash| slash + 1)..];
     say::line(&format!("fault: {message} ({place})"));
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
