@@ -190,7 +190,10 @@ impl Step {
             self.end,
             End::Quote
                 | End::BeforeQuote { .. }
-                | End::First { before_quote: true }
+                | End::First {
+                    before_quote: true,
+                    ..
+                }
                 | End::Last { before_quote: true }
         )
     }

@@ -95,8 +95,9 @@ pub(crate) enum End {
     Line,
     /// So many bytes before the first bare quote: what is between has a fixed width.
     BeforeQuote { distance: usize },
-    /// At the first literal that is followed by what the next fields look like.
-    First { before_quote: bool },
+    /// At the first literal that is followed by what the next fields look like; `is_fenced` if they show, as Nginx writes them, what
+    /// is the last one.
+    First { before_quote: bool, is_fenced: bool },
     /// At the last such literal.
     Last { before_quote: bool },
 }
@@ -268,10 +269,15 @@ impl Step {
         if before_quote && let Some(distance) = self.distance_to_quote(following) {
             return End::BeforeQuote { distance };
         }
-        if self.is_anchored(following, before_quote) {
+        let is_anchored = |view| self.is_anchored(following, before_quote, view);
+        if is_anchored(View::Lenient) {
             End::Last { before_quote }
         } else {
-            End::First { before_quote }
+            let is_fenced = is_anchored(View::Strict);
+            End::First {
+                before_quote,
+                is_fenced,
+            }
         }
     }
 
@@ -292,13 +298,13 @@ impl Step {
 
     /// Whether all up to the next quote, or to the end of the line, is recognised by its shape. What lies before it
     /// may be forged, but not what follows: so the last place that fits is the right one.
-    fn is_anchored(&self, following: &[Self], before_quote: bool) -> bool {
+    fn is_anchored(&self, following: &[Self], before_quote: bool, view: View) -> bool {
         let ends_at_quote = |step: &Self| before_quote && step.after.contains(&b'"');
         if ends_at_quote(self) {
             return true;
         }
         for step in following {
-            if !step.is_recognised() {
+            if !step.is_recognised(view) {
                 return false;
             }
             if ends_at_quote(step) {
@@ -309,22 +315,41 @@ impl Step {
     }
 
     /// Whether the value's end is known from its shape alone.
-    fn is_recognised(&self) -> bool {
+    fn is_recognised(&self, view: View) -> bool {
         self.run().is_none()
-            && (self.end == End::Munch || (self.end == End::Quote && self.shape == Shape::Word))
+            && (self.end == End::Munch
+                || (self.end == End::Quote && self.shape == Shape::Word)
+                || (view == View::Strict && self.shape == Shape::Target))
     }
 
-    /// Whether a value, or none, can stand at the start of `rest`, as far as its first byte tells.
-    fn may_begin(&self, rest: &[u8]) -> bool {
-        self.shape != Shape::Target
-            || matches!(rest.first(), Some(b'/' | b'*' | b'-'))
-            || (self.missing.length(rest) == Some(0) && rest.starts_with(&self.after))
+    /// The length of what is recognised at the start of `rest`.
+    fn recognise(&self, rest: &[u8], view: View) -> Option<usize> {
+        if view == View::Strict && self.shape == Shape::Target {
+            let word = leading(rest, |byte| !matches!(byte, b' ' | b'"'));
+            return match rest.first() {
+                Some(b'/') => Some(word),
+                _ => self.missing.length(rest),
+            };
+        }
+        let length = self.munch(rest)?;
+        let is_as_written = view == View::Lenient
+            || self.shape != Shape::Address
+            || self.missing.length(&rest[..length]) == Some(length)
+            || is_number_address(&rest[..length]);
+        is_as_written.then_some(length)
     }
 
     /// Whether a client that puts something like the following fields into this one is believed: its end is sought
     /// from the front, and nothing that a client cannot write stands there.
     pub(crate) fn is_open(&self) -> bool {
-        self.shape == Shape::Text && matches!(self.end, End::First { .. })
+        let is_unfenced = matches!(
+            self.end,
+            End::First {
+                is_fenced: false,
+                ..
+            }
+        );
+        self.shape == Shape::Text && is_unfenced
     }
 
     pub(crate) fn pattern(&self) -> Option<&TimePattern> {
@@ -381,9 +406,12 @@ impl Step {
 
     /// The value's end in `line`, by searching; `at` is its start.
     pub(crate) fn search(&self, following: &[Self], line: &[u8], at: usize) -> Option<usize> {
-        let (before_quote, from_the_end) = match self.end {
-            End::First { before_quote } => (before_quote, false),
-            End::Last { before_quote } => (before_quote, true),
+        let (before_quote, anchored_in) = match self.end {
+            End::First {
+                before_quote,
+                is_fenced,
+            } => (before_quote, is_fenced.then_some(View::Strict)),
+            End::Last { before_quote } => (before_quote, Some(View::Lenient)),
             End::BeforeQuote { distance } => {
                 return bare_quote(line, at)?
                     .checked_sub(distance)
@@ -402,10 +430,10 @@ impl Step {
         }
         let first_byte = *self.after.first()?;
         let places = &line[at..line.len().min(end_max + 1)];
-        let end = |hosts: Hosts| {
+        let end = |view: View, from_the_end: bool| {
             let ends_at = |end: &usize| {
                 let behind = *end + self.after.len();
-                line[*end..].starts_with(&self.after) && fits(following, line, behind, hosts)
+                line[*end..].starts_with(&self.after) && fits(following, line, behind, view)
             };
             if from_the_end {
                 let next = |end: usize| memrchr(first_byte, &places[..end]);
@@ -420,11 +448,15 @@ impl Step {
                     .find(ends_at)
             }
         };
-        // Nginx writes numbers. A word beside them that a client sent is no address as long as there is a better one.
-        if following.iter().any(|step| step.shape == Shape::Address) {
-            end(Hosts::Numbers).or_else(|| end(Hosts::Names))
+        // What a client sent is neither an address nor a target as long as there is what Nginx writes for one.
+        let is_last = anchored_in == Some(View::Lenient);
+        if following
+            .iter()
+            .any(|step| matches!(step.shape, Shape::Address | Shape::Target))
+        {
+            end(View::Strict, anchored_in.is_some()).or_else(|| end(View::Lenient, is_last))
         } else {
-            end(Hosts::Names)
+            end(View::Lenient, is_last)
         }
     }
 
@@ -456,22 +488,14 @@ impl Step {
 }
 
 /// Whether `line` from `at` on can be what `steps` read, up to the first one of them whose end its shape does not tell.
-fn fits(steps: &[Step], line: &[u8], mut at: usize, hosts: Hosts) -> bool {
+fn fits(steps: &[Step], line: &[u8], mut at: usize, view: View) -> bool {
     for step in steps {
-        if !step.is_recognised() {
-            return step.may_begin(&line[at..]);
+        if !step.is_recognised(view) {
+            return true;
         }
-        let Some(length) = step.munch(&line[at..]) else {
+        let Some(length) = step.recognise(&line[at..], view) else {
             return false;
         };
-        let value = &line[at..at + length];
-        if hosts == Hosts::Numbers
-            && step.shape == Shape::Address
-            && step.missing.length(value) != Some(length)
-            && !is_number_address(value)
-        {
-            return false;
-        }
         at += length;
         if !line[at..].starts_with(&step.after) {
             return false;
@@ -481,13 +505,13 @@ fn fits(steps: &[Step], line: &[u8], mut at: usize, hosts: Hosts) -> bool {
     at == line.len()
 }
 
-/// What stands for a client.
+/// What is taken for an address and a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hosts {
-    /// An IP address, or `unix:`.
-    Numbers,
-    /// A host name too, as Apache and NCSA logs have.
-    Names,
+enum View {
+    /// What Nginx writes: an IP address or `unix:`; one word that begins with a slash (up to version 1.21 there might be spaces in it).
+    Strict,
+    /// A host name too, as Apache and NCSA logs have; anything.
+    Lenient,
 }
 
 fn is_number_address(value: &[u8]) -> bool {
