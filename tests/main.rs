@@ -12,6 +12,7 @@ mod evaluation;
 mod faults;
 mod formats;
 mod fresh;
+mod from_minutes;
 mod guard;
 mod hostile;
 mod lake;

@@ -65,6 +65,11 @@ const QUESTIONS: &[Question] = &[
     same("select date_trunc('hour', time) as hour, count(*) as n from requests group by 1")
         .in_sqlite("select substr(time, 1, 13) || ':00:00Z' as hour, count(*) as n from requests group by 1")
         .of_minutes("select date_trunc('hour', minute) as hour, sum(total) as n from minutes group by 1"),
+    // What minutes tell without being asked by name.
+    same("select date_trunc('minute', time) as minute, bot, count(*) as n from requests where status between 400 and 599 group by 1, 2")
+        .in_sqlite("select substr(time, 1, 16) || ':00Z' as minute, bot, count(*) as n from requests where status between 400 and 599 group by 1, 2"),
+    same("select sum(case when status >= 500 then 1 else 0 end) as bad, count(*) filter (where status in (429, 444, 499)) as shed from requests where time >= '2026-11-09T06:00:00Z' and time < '2026-11-09T18:30:00Z'"),
+    same("select status / 100 as class, bot, count(*) as n from requests where status >= 300 group by 1, 2"),
     // Conditions on time, status, method and client.
     same("select count(*) as n from requests where time >= '2026-11-09T12:00:00Z'"),
     same("select count(*) as n from requests where time between '2026-11-09T06:00:00Z' and '2026-11-09T18:30:00Z' and status <> 200"),
@@ -120,7 +125,7 @@ const ROWS: &str = "select time, client, remote_addr, remote_user, request_metho
     body_bytes_sent, http_referer, http_user_agent, upstream_status, bot, line_offset from requests";
 
 /// The rows of an answer: as sets, since nobody asks for an order but where it decides which rows there are.
-type Rows = Vec<BTreeMap<String, String>>;
+pub(crate) type Rows = Vec<BTreeMap<String, String>>;
 
 /// Numbers are compared as such, whether they are written as whole ones or not.
 fn rows(json: &str) -> Rows {
@@ -148,7 +153,8 @@ fn json(answer: &Answer) -> String {
     String::from_utf8(json).unwrap()
 }
 
-async fn asked(engine: &Engine, statement: &str) -> Rows {
+/// The rows of an answer.
+pub(crate) async fn asked(engine: &Engine, statement: &str) -> Rows {
     let answer = engine
         .sql(statement)
         .await

@@ -24,6 +24,7 @@ use futures::TryStreamExt;
 use crate::beyond::{all_lines, all_minutes, all_sources};
 use crate::distinct::DistinctTexts;
 use crate::facts::Facts;
+use crate::from_minutes::{FromMinutes, minutes_with_lines};
 use crate::header::NamedQuery;
 use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
@@ -292,6 +293,9 @@ impl Engine {
             context.register_table(name, table)?;
         }
         context.register_table("sources", Arc::new(sources_table(sources)?))?;
+        if let Some(rule) = from_minutes(&context, &lines).await? {
+            context.add_analyzer_rule(Arc::new(rule));
+        }
         let first_request_us = Arc::default();
         tables::register(&context, &first_request_us).await?;
         Ok(Self {
@@ -540,6 +544,34 @@ fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
         .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();
     Ok(SessionContext::new_with_state(state))
+}
+
+/// The rule that puts minutes in place of requests, where there are minutes that are counted.
+async fn from_minutes(
+    context: &SessionContext,
+    lines: &Lines,
+) -> Result<Option<FromMinutes>, Error> {
+    let (Lines::Lake(table, minutes) | Lines::LakeAnd(table, minutes, _)) = lines else {
+        return Ok(None);
+    };
+    let Some(told) = minutes.told_of(table) else {
+        return Ok(None);
+    };
+    let mut rows = minutes_with_lines(Arc::clone(minutes) as _, told.from_us)?;
+    let mut all_have_class = told.all_have_class;
+    if let Lines::LakeAnd(_, _, raw) = lines {
+        let counted = Arc::new(RawMinutes::new(Arc::clone(raw)));
+        rows = rows.union(minutes_with_lines(counted, None)?.build()?)?;
+        all_have_class = false;
+    }
+    let state = context.state();
+    let requests = context.table("requests").await?.into_unoptimized_plan();
+    let requests =
+        state
+            .analyzer()
+            .execute_and_check(requests, state.config_options(), |_, _| {})?;
+    let minutes = rows.alias("minutes")?.build()?;
+    Ok(Some(FromMinutes::new(requests, minutes, all_have_class)))
 }
 
 /// The first word of a statement that is plainly no question, so that it is refused by name, and before what else is

@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod facts;
 mod filter;
+mod from_minutes;
 mod functions;
 mod header;
 mod interruptible;

@@ -40,7 +40,7 @@ pub use followed::{Look, Looks};
 pub use lake::Lake;
 pub use load::LoadOptions;
 pub use location::Location;
-pub use minutes::{Merged, MinutesTable, Rebuilt, Refusal};
+pub use minutes::{Merged, MinutesTable, Rebuilt, Refusal, Told};
 #[cfg(feature = "s3")]
 pub use s3::{S3Location, S3Options};
 pub use table::{FilesScanned, LakeTable};

@@ -37,7 +37,7 @@ use uncounted::Uncounted;
 pub(crate) use compare::Compared;
 pub use merge::Merged;
 pub use rebuild::{Rebuilt, Refusal};
-pub use table::MinutesTable;
+pub use table::{MinutesTable, Told};
 
 /// The partition column: the first day of the month.
 pub(crate) const MONTH: &str = "month";
@@ -63,6 +63,7 @@ impl Lake {
         Ok(MinutesTable::new(
             self.counted().await?,
             self.uncounted().await?,
+            self.expired_to()?,
         ))
     }
 

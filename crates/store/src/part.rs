@@ -73,12 +73,17 @@ pub(crate) struct Part {
     summary: Mutex<Summary>,
 }
 
+/// The column of minutes that counts requests whose status has no class.
+pub(crate) const STATUS_NONE: &str = "status_none";
+
 /// What the Delta log says of a file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Summary {
     pub(crate) rows: usize,
     pub(crate) time_nulls: usize,
     pub(crate) time_range_us: Option<(i64, i64)>,
+    /// Of minutes: the most requests without a status class in any row; `None` where nobody looked, as of lines.
+    pub(crate) status_none_max: Option<i64>,
     /// Bytes of log that the rows stand for, by source. Known while a file is written; the Delta log does not say it.
     pub(crate) row_bytes: RowBytes,
 }
@@ -377,6 +382,7 @@ impl Summary {
             rows: rows.num_rows(),
             time_nulls: times.map_or(rows.num_rows(), Array::null_count),
             time_range_us: times.and_then(|times| Some((min(times)?, max(times)?))),
+            status_none_max: None,
             row_bytes: row_bytes(rows, scratch).unwrap_or_default(),
         }
     }
@@ -432,6 +438,9 @@ impl Summary {
             let last_ms = last.div_euclid(1000) + i64::from(last.rem_euclid(1000) != 0);
             stats["maxValues"] = serde_json::json!({ column: text(last_ms) });
         }
+        if let Some(most) = self.status_none_max {
+            stats["maxValues"][STATUS_NONE] = most.into();
+        }
         stats
     }
 
@@ -454,6 +463,7 @@ impl Summary {
             rows: count(&stats["numRecords"]),
             time_nulls: count(&stats["nullCount"][column]),
             time_range_us: time(&stats["minValues"]).zip(time(&stats["maxValues"])),
+            status_none_max: stats["maxValues"][STATUS_NONE].as_i64(),
             row_bytes: RowBytes::new(),
         }
     }

@@ -77,6 +77,7 @@ pub(crate) struct LakeFile {
     rows: usize,
     time_nulls: usize,
     pub(crate) time_range_us: Option<(i64, i64)>,
+    status_none_max: Option<i64>,
 }
 
 impl LakeTable {
@@ -105,6 +106,7 @@ impl LakeTable {
                     rows: summary.rows,
                     time_nulls: summary.time_nulls,
                     time_range_us: summary.time_range_us,
+                    status_none_max: summary.status_none_max,
                 }
             })
             .collect();
@@ -138,6 +140,12 @@ impl LakeTable {
             .iter()
             .filter_map(|file| file.time_range_us)
             .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
+    }
+
+    /// Of minutes: whether the Delta log says of each file that every request in it has a status class.
+    pub(crate) fn all_have_class(&self) -> bool {
+        let mut files = self.files.iter();
+        files.all(|file| file.status_none_max == Some(0))
     }
 
     /// Which files can hold rows that pass the filters.

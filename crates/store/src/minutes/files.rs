@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::compute::max;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use floodmark_ingest::MinuteCounts;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -19,7 +20,7 @@ use crate::Error;
 use crate::day::Day;
 use crate::destination::Destination;
 use crate::hashed::Hashed;
-use crate::part::{Summary, Written, cannot_write};
+use crate::part::{STATUS_NONE, Summary, Written, cannot_write};
 use crate::part_file::PartFile;
 
 /// Rows of a row group: some days of a small site, so that a question about a day reads little of its month.
@@ -161,6 +162,9 @@ impl MonthFile {
             let (first, last) = self.summary.time_range_us.unwrap_or((minute, minute));
             self.summary.time_range_us = Some((first.min(minute), last.max(minute)));
         }
+        let without_class = rows.column_by_name(STATUS_NONE);
+        let most = without_class.and_then(|counts| max(counts.as_primitive::<Int64Type>()));
+        self.summary.status_none_max = self.summary.status_none_max.max(most);
         Ok(())
     }
 

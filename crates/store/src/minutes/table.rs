@@ -19,8 +19,11 @@ use futures::stream;
 
 use super::MINUTE;
 use super::uncounted::{Uncounted, UncountedDay};
-use crate::table::{FilesScanned, LakeTable};
+use crate::day::Day;
+use crate::table::{FilesScanned, LakeFile, LakeTable};
 use crate::window::Window;
+
+const MINUTE_US: i64 = 60_000_000;
 
 /// The minutes of a lake at one version. A minute may have several rows of the same key, which add up.
 #[derive(Debug)]
@@ -28,15 +31,54 @@ pub struct MinutesTable {
     schema: SchemaRef,
     counted: Option<LakeTable>,
     uncounted: Option<Uncounted>,
+    /// Of the lines that were there once.
+    expired_to: Option<Day>,
+}
+
+/// How far minutes tell what lines do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Microseconds since the epoch: from here on both count the same requests, and before there are no lines any more. `None`: there never
+    /// were others.
+    pub from_us: Option<i64>,
+    /// Whether every request has a status class.
+    pub all_have_class: bool,
 }
 
 impl MinutesTable {
-    pub(super) fn new(counted: Option<LakeTable>, uncounted: Option<Uncounted>) -> Self {
+    pub(super) fn new(
+        counted: Option<LakeTable>,
+        uncounted: Option<Uncounted>,
+        expired_to: Option<Day>,
+    ) -> Self {
         Self {
             schema: MinuteCounts::schema(),
             counted,
             uncounted,
+            expired_to,
         }
+    }
+
+    /// How far the minutes tell what the lines of the lake do at this version. `None` where lines have to be read anyway: some are not counted
+    /// yet, or some of a day have expired and others have not, or earlier ones are gone that nobody recorded.
+    #[must_use]
+    pub fn told_of(&self, lines: &LakeTable) -> Option<Told> {
+        let counted = self.counted.as_ref().filter(|_| self.uncounted.is_none())?;
+        if let Some(last) = self.expired_to {
+            let has_remains = |file: &LakeFile| file.day.0.is_some() && file.day <= last;
+            if lines.files.iter().any(has_remains) {
+                return None;
+            }
+        } else if let Some((first_minute, _)) = counted.time_range_us() {
+            let (first_line, _) = lines.time_range_us()?;
+            if first_minute < first_line.div_euclid(MINUTE_US) * MINUTE_US {
+                return None;
+            }
+        }
+        Some(Told {
+            from_us: self.expired_to.and_then(Day::end_us),
+            all_have_class: counted.all_have_class(),
+        })
     }
 
     /// Files counted over all scans so far.
