@@ -28,6 +28,7 @@ use crate::from_minutes::{FromMinutes, minutes_with_lines};
 use crate::header::NamedQuery;
 use crate::interruptible::Interruptible;
 use crate::named::{Settings, named_query};
+use crate::once_per_text::OncePerText;
 use crate::raw::{Beyond, RawLines, RawLogs, Seen};
 use crate::raw_minutes::RawMinutes;
 use crate::remembered::bytes_scanned;
@@ -540,6 +541,7 @@ fn context(options: &EngineOptions) -> Result<SessionContext, Error> {
         .with_runtime_env(runtime)
         .with_default_features()
         .with_analyzer_rule(Arc::new(DistinctTexts::new()))
+        .with_analyzer_rule(Arc::new(OncePerText))
         .with_physical_optimizer_rule(Arc::new(Restartable))
         .with_physical_optimizer_rule(Arc::new(Interruptible))
         .build();

@@ -18,6 +18,7 @@ mod functions;
 mod header;
 mod interruptible;
 mod named;
+mod once_per_text;
 mod raw;
 mod raw_condition;
 mod raw_minutes;

@@ -48,7 +48,7 @@ mod vouched;
 
 pub(crate) use compact::compacted;
 pub use help::{FunctionHelp, functions};
-pub(crate) use scalar::time_type;
+pub(crate) use scalar::{function_of_text, time_type};
 
 /// Makes every function known to a session.
 pub(crate) fn register(context: &SessionContext, facts: &Arc<Facts>) {

@@ -26,7 +26,7 @@ pub(super) fn function(
 
 /// A function of one text, which is asked once for each that differs in a batch where texts repeat, as those of a lake do: they are
 /// views of one dictionary.
-pub(super) fn function_of_text(
+pub(crate) fn function_of_text(
     name: &str,
     output: DataType,
     judge: impl Fn(&StringViewArray) -> Result<ArrayRef> + Send + Sync + 'static,
@@ -51,7 +51,7 @@ struct Repeats {
 }
 
 /// So many rows show whether texts repeat.
-const TRIED_ROWS: usize = 256;
+const TRIED_ROWS: usize = 2_048;
 
 impl Repeats {
     /// `None` where most texts differ.
