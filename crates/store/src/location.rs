@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::execution::object_store::ObjectStoreUrl;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use object_store::ObjectStore;
 use url::Url;
 
 use crate::Error;
@@ -129,9 +130,8 @@ impl Root {
                 let path = folder.join(table);
                 let url =
                     Url::from_directory_path(&path).map_err(|()| Error::NotAFolder { path })?;
-                let store = DurableLocal::new(PathBuf::from("/")).map_err(DeltaTableError::from)?;
                 Ok(DeltaTableBuilder::from_url(url.clone())?
-                    .with_storage_backend(Arc::new(store), url)
+                    .with_storage_backend(Arc::new(local_disk()?), url)
                     .build()?)
             }
             #[cfg(feature = "s3")]
@@ -167,13 +167,16 @@ impl Root {
             Self::Folder(folder) => Ok(FileStore {
                 url: ObjectStoreUrl::local_filesystem(),
                 prefix: folder.join(table).display().to_string(),
-                #[cfg(feature = "s3")]
-                client: None,
+                client: Arc::new(local_disk()?),
             }),
             #[cfg(feature = "s3")]
             Self::Bucket(bucket) => bucket.files(table),
         }
     }
+}
+
+fn local_disk() -> Result<DurableLocal, Error> {
+    Ok(DurableLocal::new(PathBuf::from("/")).map_err(DeltaTableError::from)?)
 }
 
 /// The object store that holds a table's files, as a query's plan names it.
@@ -182,7 +185,6 @@ pub(crate) struct FileStore {
     pub(crate) url: ObjectStoreUrl,
     /// Of the paths of files, without a slash at its end.
     pub(crate) prefix: String,
-    /// To be made known to a session under `url`; every session knows the local disk already.
-    #[cfg(feature = "s3")]
-    pub(crate) client: Option<Arc<dyn object_store::ObjectStore>>,
+    /// To be made known to a session under `url`.
+    pub(crate) client: Arc<dyn ObjectStore>,
 }

@@ -210,7 +210,7 @@ impl Bucket {
         Ok(FileStore {
             url,
             prefix: self.path(table).to_string(),
-            client: Some(Arc::clone(&self.store) as _),
+            client: Arc::clone(&self.store) as _,
         })
     }
 

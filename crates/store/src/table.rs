@@ -334,13 +334,11 @@ impl LakeTable {
             .build();
         let options = state.table_options().parquet.clone();
         let runtime = state.runtime_env();
-        #[cfg(feature = "s3")]
-        if let Some(client) = &self.store.client {
-            runtime.register_object_store(self.store.url.as_ref(), Arc::clone(client));
-        }
+        let client = &self.store.client;
+        runtime.register_object_store(self.store.url.as_ref(), Arc::clone(client));
         // A report asks a dozen questions of the same files: their footers are read once.
         let reader = CachedParquetFileReaderFactory::new(
-            runtime.object_store(&self.store.url)?,
+            Arc::clone(client),
             runtime.cache_manager.get_file_metadata_cache(),
         );
         let mut source = ParquetSource::new(table_schema)
