@@ -76,16 +76,17 @@ fn once(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         &PhysicalPlanningContext::default(),
     )?;
     let name = format!("once_per_text[{}]", of_text.data.human_display());
-    let once = function_of_text(
-        &name,
-        DataType::Boolean,
-        move |different: &StringViewArray| {
-            let different: ArrayRef = Arc::new(different.clone());
-            let rows = different.len();
-            let batch = RecordBatch::try_new(Arc::clone(&texts), vec![different])?;
-            condition.evaluate(&batch)?.into_array(rows)
-        },
-    );
+    let judge = move |different: &StringViewArray| {
+        let different: ArrayRef = Arc::new(different.clone());
+        let rows = different.len();
+        let batch = RecordBatch::try_new(Arc::clone(&texts), vec![different])?;
+        condition.evaluate(&batch)?.into_array(rows)
+    };
+    // What is wrong with it, such as a pattern that cannot be read, DataFusion tells before it reads any row.
+    if judge(&StringViewArray::from(vec![""])).is_err() {
+        return Ok(Transformed::no(expr));
+    }
+    let once = function_of_text(&name, DataType::Boolean, judge);
     let once = once.call(vec![Expr::Column(text)]);
     Ok(Transformed::new(once, true, TreeNodeRecursion::Jump))
 }
@@ -212,6 +213,15 @@ mod tests {
         ] {
             check(condition, true);
         }
+    }
+
+    #[tokio::test]
+    async fn a_pattern_that_cannot_be_read_is_told_before_rows_are() {
+        let logs = RawLogs { files: Vec::new() };
+        let engine = Engine::over_logs(&logs, &EngineOptions::default()).await;
+        let statement = format!("{TEXTS} SELECT count(*) FROM t WHERE a ~ '('");
+        let error = engine.unwrap().sql(&statement).await.unwrap_err();
+        assert!(format!("{error:?}").contains("Invalid regex"), "{error:?}");
     }
 
     #[test]
